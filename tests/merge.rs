@@ -1,4 +1,4 @@
-//! A file merged into what runs: whose word counts, and what holds whatever they say.
+//! A file merged into what runs: which side counts, and what holds whatever they say.
 
 use flagstone::definition::{self, CompanyId, Definitions, FieldSet, Flag, Percentage, PlanState};
 use flagstone::flag_change::{Edit, Target, change_published};
@@ -327,7 +327,7 @@ fn what_file_and_store_both_took_back_is_an_edit_when_it_is_written_again() {
         let (without, with) = (format!("{base}}}"), format!("{base}, {field}}}"));
         let first = published(&without);
         let written = merged(&first, &file(&with), &options()).definitions;
-        // As a rollback, or the words for companies, leave it.
+        // As a rollback, or the commands for companies, leave it.
         let mut back = first.clone();
         back.flags.get_mut("a").unwrap().state = written.flags["a"].state.clone();
         let silent = merged(&back, &file(&without), &options());
@@ -783,7 +783,7 @@ fn edits() -> impl Strategy<Value = Vec<(usize, Edit)>> {
     prop::collection::vec((0..FLAGS.len(), edit), 0..6)
 }
 
-/// What runs after a file was published and words were said.
+/// What runs after a file was published and commands changed flags.
 fn running(file: &str, edits: &[(usize, Edit)]) -> Definitions {
     let mut running = merge(None, &text(file, None), &options()).unwrap().definitions;
     for (flag, edit) in edits {

@@ -1,4 +1,4 @@
-//! Plans as pure functions: what a tick decides, what people's words do, and that no sequence of either skips a stage or repeats one.
+//! Plans as pure functions: what a tick decides, what people's commands do, and that no sequence of either skips a stage or repeats one.
 
 use flagstone::definition::{
     Companies, CompanyId, Definitions, Flag, Percentage, Plan, PlanHold, Rollout, Soak, Stage,
@@ -455,7 +455,7 @@ fn after(flag: &Flag, event: &Event, now: i64) -> (Flag, Option<usize>) {
         settle(flag, &mut after, &held(now));
         (after, None)
     };
-    let word = |result: Result<flagstone::plan::PlanMove, PlanError>| {
+    let state = |result: Result<flagstone::plan::PlanMove, PlanError>| {
         (result.map_or_else(|_| flag.clone(), |moved| moved.flag), None)
     };
     let tick = |switched, verdict| {
@@ -469,9 +469,9 @@ fn after(flag: &Flag, event: &Event, now: i64) -> (Flag, Option<usize>) {
         Event::Kill => tick(SwitchState { killed: Some(now), ..NONE }, Verdict::Go),
         Event::Wait => tick(NONE, Verdict::Wait(String::new())),
         Event::Trip => tick(NONE, Verdict::Trip(String::new())),
-        Event::Hold => word(hold("f", flag, &held(now))),
-        Event::Resume => word(resume("f", flag, None, now, NONE)),
-        Event::Advance => word(advance("f", flag, None, now, NONE)),
+        Event::Hold => state(hold("f", flag, &held(now))),
+        Event::Resume => state(resume("f", flag, None, now, NONE)),
+        Event::Advance => state(advance("f", flag, None, now, NONE)),
         Event::Rollout(to) => hand(&|flag| flag.rollout.as_mut().unwrap().percentage = percent(*to)),
         Event::Allow(company) => hand(&|flag| {
             remove(flag, *company);

@@ -68,7 +68,7 @@ fn a_kill_in_the_middle_of_a_publish_is_one_record_between_two() {
     assert_eq!((store.generation().unwrap(), sound(&path)), (2, 2));
     assert_eq!(store.verify_audit().unwrap().first_bad, None);
     let history = store.history().unwrap();
-    let told: Vec<_> = history.iter().map(|entry| entry.action.unwrap().word()).collect();
+    let told: Vec<_> = history.iter().map(|entry| entry.action.unwrap().name()).collect();
     assert_eq!(told, ["init", "publish", "publish", "kill"]);
     assert!(history.iter().all(|entry| entry.outcome == flagstone::audit::Outcome::Done));
 }

@@ -83,7 +83,7 @@ final class ConsoleTest extends TestCase
         self::assertSame(12.5, $portal('rollout', 'percentage'));
     }
 
-    public function test_a_flag_goes_through_its_life_by_the_words_operators_know(): void
+    public function test_a_flag_goes_through_its_life_by_the_commands_operators_know(): void
     {
         $on = fn (string $flag, int $company): bool => $this->app->make('flagstone')->for($company)->enabled($flag);
 
@@ -146,7 +146,7 @@ final class ConsoleTest extends TestCase
         self::assertFalse($enabled(8));
     }
 
-    public function test_what_is_to_be_typed_next_is_said_in_artisans_words(): void
+    public function test_what_is_to_be_typed_next_is_said_with_artisan_commands(): void
     {
         self::assertSame(0, $this->artisanCode('feature:kill portal --reason=x'));
         self::assertStringContainsString('until `php artisan feature:revive portal`', $this->printed);

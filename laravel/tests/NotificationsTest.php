@@ -236,8 +236,8 @@ final class NotificationsTest extends TestCase
         foreach (['audit.jsonl', 'head'] as $file) {
             \copy("$this->store/$file", "$this->store/$file.backup");
         }
-        foreach (['kill', 'revive', 'kill', 'revive'] as $word) {
-            self::assertSame(0, $this->artisanCode("feature:$word portal" . ($word === 'kill' ? ' --reason=x' : '')));
+        foreach (['kill', 'revive', 'kill', 'revive'] as $command) {
+            self::assertSame(0, $this->artisanCode("feature:$command portal" . ($command === 'kill' ? ' --reason=x' : '')));
         }
         self::assertSame(0, $this->artisanCode('feature:notify'));
         self::assertStringContainsString('mail: told of 4', $this->printed);

@@ -170,8 +170,8 @@ final class OverlayTest extends TestCase
         $copies = [];
         foreach (\get_object_vars($document->flags) as $flag => $definition) {
             foreach ($changes as $number => $typed) {
-                [$word, $percentage, $companies] = $typed + [1 => null, []];
-                $copies["$flag-$number"] = new Change($word, "$flag-$number", $percentage, $companies);
+                [$command, $percentage, $companies] = $typed + [1 => null, []];
+                $copies["$flag-$number"] = new Change($command, "$flag-$number", $percentage, $companies);
                 $document->flags->{"$flag-$number"} = $definition;
                 if (isset($patches->$flag)) {
                     $patches->{"$flag-$number"} = $patches->$flag;
@@ -187,7 +187,7 @@ final class OverlayTest extends TestCase
         $file = ["--file=$this->folder/engine.json", '--environment=testing'];
         foreach ($copies as $change) {
             $arguments = $change->arguments();
-            $engine = $binary->run([$change->word, ...$file, ...\array_slice($arguments, 1)]);
+            $engine = $binary->run([$change->command, ...$file, ...\array_slice($arguments, 1)]);
             self::assertSame(0, $engine->code, $engine->error);
             self::assertSame(0, $overlay->apply($change, true)->code);
         }

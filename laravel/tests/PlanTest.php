@@ -60,7 +60,7 @@ final class PlanTest extends TestCase
         self::assertFalse($this->app->make('flagstone')->for(15)->enabled('portal'));
     }
 
-    public function test_a_word_that_is_none_or_lacks_its_flag_is_refused(): void
+    public function test_a_subcommand_that_is_unknown_or_lacks_its_flag_is_refused(): void
     {
         self::assertSame(1, $this->artisanCode('feature:plan begin portal'));
         self::assertStringContainsString('there are show, start, hold', $this->printed);

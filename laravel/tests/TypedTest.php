@@ -20,7 +20,7 @@ final class TypedTest extends TestCase
     use Artisan;
 
     private const ARGUMENTS = [
-        'flag' => 'portal', 'company' => ['15'], 'percentage' => '10', 'word' => 'show', 'source' => 'env', 'action' => 'list', 'value' => '5', 'file' => 'none.json',
+        'flag' => 'portal', 'company' => ['15'], 'percentage' => '10', 'subcommand' => 'show', 'source' => 'env', 'action' => 'list', 'value' => '5', 'file' => 'none.json',
     ];
 
     private string $store = '';

@@ -379,7 +379,7 @@ impl Walk<'_> {
         if is != matches!(action, Action::Kill | Action::StopAll) {
             let why = format!(
                 "the audit trail does not tell what undid the {} of {}",
-                action.word(),
+                action.name(),
                 format_rfc3339(at)
             );
             self.untell(flag.map(|flag| vec![flag.to_owned()]), self.until, why);

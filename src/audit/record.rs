@@ -41,7 +41,7 @@ pub(crate) const NO_HASH: &str = "0000000000000000000000000000000000000000000000
 /// Kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[allow(missing_docs, reason = "they are the command's words")]
+#[allow(missing_docs, reason = "they are the command's names")]
 pub enum Action {
     Init,
     Publish,
@@ -96,7 +96,7 @@ impl Action {
     }
 
     /// The name of the command.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Action::Init => "init",
             Action::Publish => "publish",

@@ -31,7 +31,7 @@ impl Listing {
     }
 
     /// The spelling in definitions.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Listing::Allow => "allow",
             Listing::Deny => "deny",

@@ -75,7 +75,7 @@ impl Conflict {
             Some(file) => file.clone(),
             None => {
                 let listing = |conflict: &CompanyConflict| {
-                    (conflict.company.to_string(), Value::from(conflict.file.word()))
+                    (conflict.company.to_string(), Value::from(conflict.file.name()))
                 };
                 Value::Object(self.companies.iter().map(listing).collect())
             }
@@ -94,7 +94,7 @@ impl fmt::Display for Conflict {
         for (number, conflict) in self.companies.iter().take(MAX_SHOWN_COMPANIES).enumerate() {
             let comma = if number == 0 { "" } else { ";" };
             let (company, is, says) = (&conflict.company, conflict.running, conflict.file);
-            write!(f, "{comma} {company} is in {}, the file says {}", is.word(), says.word())?;
+            write!(f, "{comma} {company} is in {}, the file says {}", is.name(), says.name())?;
         }
         match self.companies.len().saturating_sub(MAX_SHOWN_COMPANIES) {
             0 => Ok(()),
@@ -142,7 +142,7 @@ fn companies(running: &Companies, file: &Map<String, Value>) -> Vec<CompanyConfl
     let listings = [Listing::Allow, Listing::Deny, Listing::Neither];
     let open = file.iter().filter_map(|(company, says)| {
         let company = CompanyId::from_text(company)?;
-        let says = listings.into_iter().find(|listing| listing.word() == says)?;
+        let says = listings.into_iter().find(|listing| listing.name() == says)?;
         let running = Listing::of(running, &company);
         (running != says).then_some(CompanyConflict { company, running, file: says })
     });

@@ -143,10 +143,10 @@ impl Event {
             let cut: String = reason.chars().take(REASON).collect();
             format!(": {}", escaped(&cut))
         });
-        let word = self.notice.map_or(self.action.word(), NoticeKind::as_str);
+        let name = self.notice.map_or(self.action.name(), NoticeKind::as_str);
         let (environment, user, host) =
             (escaped(&self.environment), escaped(&self.actor.user), escaped(&self.actor.host));
-        format!("*{environment}*: {word}{named}{generation} by {user}@{host}{why}")
+        format!("*{environment}*: {name}{named}{generation} by {user}@{host}{why}")
     }
 }
 

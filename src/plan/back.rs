@@ -1,8 +1,8 @@
 //! One stage back: the guard's act on a plan whose flag does harm.
 
+use super::moves::PlanMove;
 use super::stage::on_for;
 use super::track::track;
-use super::words::PlanMove;
 use crate::definition::{Flag, Percentage, PlanHold};
 
 /// The flag as the stage before had it, its plan held there. None if no plan is running, it is in its first stage, or the

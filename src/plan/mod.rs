@@ -7,15 +7,15 @@
 
 mod back;
 mod decide;
+mod moves;
 mod progress;
 mod stage;
 mod track;
 mod verdict;
-mod words;
 
 pub use back::back;
 pub use decide::{Idle, PlanDecision, SwitchState, Wait, decide};
+pub use moves::{PlanError, PlanMove, abort, advance, hold, resume, start, step};
 pub use progress::{Mark, Progress, progress};
 pub use track::{hold_all, settle};
 pub use verdict::Verdict;
-pub use words::{PlanError, PlanMove, abort, advance, hold, resume, start, step};

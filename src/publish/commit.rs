@@ -281,7 +281,7 @@ impl Store {
         if !action.is_edit() {
             return Err(StoreError::Refused(format!(
                 "{} does not change the definitions of a flag",
-                action.word()
+                action.name()
             )));
         }
         let definitions = self.settled(definitions, action, &change)?;

@@ -232,7 +232,7 @@ fn switch_author(record: &Record) -> SwitchAuthor {
     SwitchAuthor {
         at: record.at.clone(),
         by: record.actor.to_string(),
-        action: record.action.word(),
+        action: record.action.name(),
         reason: record.reason.clone(),
     }
 }

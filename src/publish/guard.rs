@@ -567,9 +567,9 @@ impl Store {
                 action if flag.is_empty() => {
                     let release = record.commit.clone().or_else(|| Some(record.release?.to_string()));
                     let release = release.map_or(String::new(), |release| format!(", release {release}"));
-                    format!("{} of generation {}{release}", action.word(), record.to)
+                    format!("{} of generation {}{release}", action.name(), record.to)
                 }
-                action => format!("{}{flag}", action.word()),
+                action => format!("{}{flag}", action.name()),
             };
             changes.push((at, text));
         })?;

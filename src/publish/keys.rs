@@ -88,7 +88,7 @@ impl Store {
     /// When the name belongs to another key, or the key or the audit trail cannot be written.
     pub fn trust_key(&self, name: &str, key: Option<Trusted>, change: &Change) -> Result<bool, StoreError> {
         let action = if key.is_some() { Action::KeyTrust } else { Action::KeyForget };
-        let session = self.session(change, action.word())?;
+        let session = self.session(change, action.name())?;
         let mut trusted = self.read_trusted_keys(&session.folder)?;
         let before = trusted.clone();
         match key {

@@ -73,7 +73,7 @@ pub struct Ticker {
 
 impl PlanCommand {
     /// The name of the command.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             PlanCommand::Start => "start",
             PlanCommand::Hold => "hold",
@@ -101,10 +101,10 @@ impl Store {
     /// # Errors
     ///
     /// When there is no such flag or the command is refused.
-    pub fn plan_word(
+    pub fn plan_command(
         &self,
         flag: &str,
-        word: PlanCommand,
+        command: PlanCommand,
         change: &Change,
     ) -> Result<PlanChange, StoreError> {
         let base = self.generation()?;
@@ -127,7 +127,7 @@ impl Store {
             )));
         };
         let (now, switched) = (now(), switched(flag));
-        let moved = match word {
+        let moved = match command {
             PlanCommand::Start => plan::start(flag, found, now, switched),
             PlanCommand::Hold => plan::hold(flag, found, &held(change, now)),
             PlanCommand::Resume(stage) => plan::resume(flag, found, stage, now, switched),
@@ -137,10 +137,10 @@ impl Store {
         let moved = moved.map_err(|error| StoreError::Refused(error.to_string()))?;
         let mut definitions = before.clone();
         definitions.flags.insert(flag.to_owned(), moved.flag.clone());
-        Ok(PlanChange { base, before, definitions, moved, action: word.action() })
+        Ok(PlanChange { base, before, definitions, moved, action: command.action() })
     }
 
-    /// Publishes the decision of [`plan_word`](Self::plan_word).
+    /// Publishes the decision of [`plan_command`](Self::plan_command).
     ///
     /// # Errors
     ///
@@ -211,7 +211,7 @@ impl Store {
         let published = self.definitions(base)?;
         let why = change.reason.as_deref().map_or(String::new(), |reason| format!(": {reason}"));
         let by_hand =
-            PlanHold { reason: format!("`{}` changed the flag{why}", action.word()), ..held(change, now()) };
+            PlanHold { reason: format!("`{}` changed the flag{why}", action.name()), ..held(change, now()) };
         let mut settled = definitions.clone();
         for (key, flag) in &mut settled.flags {
             if let Some(before) = published.flags.get(key) {

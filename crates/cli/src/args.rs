@@ -40,12 +40,12 @@ pub struct Arguments {
 
     /// What to do.
     #[command(subcommand)]
-    pub word: Word,
+    pub command: Command,
 }
 
 /// The commands that only ask, those that change a store, and those that set up the machine.
 #[derive(Debug, Subcommand)]
-pub enum Word {
+pub enum Command {
     /// Check definitions, without a store: every problem at once, with its place
     Check(Check),
     /// Show what the store serves, what is killed or stopped, and whether workers accept it
@@ -256,7 +256,7 @@ pub fn parse() -> Result<Arguments, Failure> {
             std::process::exit(error.exit_code())
         }
     })?;
-    match arguments.word.text_only().filter(|_| json) {
+    match arguments.command.text_only().filter(|_| json) {
         Some(why) => Err(Failure::Unknown(format!("{why}; leave --json out"))),
         None => Ok(arguments),
     }
@@ -308,16 +308,16 @@ fn sentence(error: &clap::Error) -> String {
     lines.collect::<Vec<_>>().join("; ")
 }
 
-impl Word {
+impl Command {
     /// Why it prints no JSON, if it does not.
     fn text_only(&self) -> Option<&'static str> {
         match self {
-            Word::Metrics(_) => {
+            Command::Metrics(_) => {
                 Some("`metrics` prints no JSON but OpenMetrics text: `stats --json` has the numbers")
             }
-            Word::Completions(_) => Some("`completions` prints no JSON but a shell's script"),
-            Word::Man(_) => Some("`man` prints no JSON but a manual page"),
-            Word::Help(_) => Some("`help` prints no JSON but a page"),
+            Command::Completions(_) => Some("`completions` prints no JSON but a shell's script"),
+            Command::Man(_) => Some("`man` prints no JSON but a manual page"),
+            Command::Help(_) => Some("`help` prints no JSON but a page"),
             _ => None,
         }
     }
@@ -327,14 +327,17 @@ impl Word {
 pub fn command() -> clap::Command {
     let command = Arguments::command();
     let style = command.get_styles().clone();
-    let (heading, word) = (*style.get_header(), *style.get_literal());
+    let (heading, literal) = (*style.get_header(), *style.get_literal());
     let mut help = "{about-with-newline}\n{usage-heading} {usage}\n".to_owned();
-    for (title, words) in GROUPS {
+    for (title, names) in GROUPS {
         help.push_str(&format!("\n{heading}{title}:{heading:#}\n"));
-        for name in words {
-            let about =
-                command.find_subcommand(name).and_then(|word| word.get_about()).cloned().unwrap_or_default();
-            help.push_str(&format!("  {word}{name:<12}{word:#} {about}\n"));
+        for name in names {
+            let about = command
+                .find_subcommand(name)
+                .and_then(|command| command.get_about())
+                .cloned()
+                .unwrap_or_default();
+            help.push_str(&format!("  {literal}{name:<12}{literal:#} {about}\n"));
         }
     }
     help.push_str(&format!("\n{heading}Options:{heading:#}\n{{options}}\n\n"));
@@ -356,10 +359,10 @@ mod tests {
     }
 
     #[test]
-    fn the_help_shows_every_word_under_one_heading() {
-        let mut shown: Vec<_> = GROUPS.iter().flat_map(|(_, words)| words.iter().copied()).collect();
+    fn the_help_shows_every_command_under_one_heading() {
+        let mut shown: Vec<_> = GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
         let command = command();
-        let mut known: Vec<_> = command.get_subcommands().map(|word| word.get_name()).collect();
+        let mut known: Vec<_> = command.get_subcommands().map(|command| command.get_name()).collect();
         shown.sort_unstable();
         known.sort_unstable();
         assert_eq!(shown, known);
@@ -403,7 +406,7 @@ mod tests {
     fn typed(text: &str) -> Option<String> {
         let end =
             text.find(['`', '"', '\n', ';', '…', '$', '\'', '(', '|', ',', '&', '\\']).unwrap_or(text.len());
-        let end = [". ", " for "].iter().filter_map(|word| text[..end].find(word)).min().unwrap_or(end);
+        let end = [". ", " for "].iter().filter_map(|sign| text[..end].find(sign)).min().unwrap_or(end);
         let line = text[..end].trim_end();
         let (name, _) = line.split_once(' ').unwrap_or((line, ""));
         // Of a name or an option that the program puts in, only the running program knows.

@@ -2,9 +2,9 @@
 //!
 //! `flagstone` runs another binary's command by that binary, which it expects beside itself, before it reads anything of a store.
 
-use crate::args::{self, Arguments, Guard, Word};
+use crate::args::{self, Arguments, Command, Guard};
 use crate::output::{Failure, Outcome, Output};
-use crate::{cmd, identity, privileged, signals, store_view, words};
+use crate::{cmd, display, identity, privileged, signals, store_view};
 use rustix::process::geteuid;
 use std::convert::Infallible;
 use std::ffi::{CString, OsString};
@@ -52,17 +52,17 @@ impl Binary {
             Err(failure) => return Output::new(true).finish(Err(failure)),
         };
         let mut output = Output::new(arguments.json);
-        let name = name_of(&arguments.word);
+        let name = name_of(&arguments.command);
         if name != self.name {
             let Err(failure) = self.hand_over(name, &typed);
-            return output.finish(Err(cmd::kill::nothing_stopped(&arguments.word, failure)));
+            return output.finish(Err(cmd::kill::nothing_stopped(&arguments.command, failure)));
         }
         output.name_store(store_view::named(&arguments));
         let outcome = identity::assume(&arguments)
-            .map_err(|failure| cmd::kill::nothing_stopped(&arguments.word, failure))
+            .map_err(|failure| cmd::kill::nothing_stopped(&arguments.command, failure))
             .and_then(|()| {
                 // Before a daemon begins; after everything else, so that a kill waits for nothing.
-                let is_daemon = matches!(arguments.word, Word::Guard(_) | Word::Run(_));
+                let is_daemon = matches!(arguments.command, Command::Guard(_) | Command::Run(_));
                 let told = is_daemon.then(|| store_view::tell_former_config_keys(&arguments, &mut output));
                 let outcome = (self.run)(&arguments, &mut output);
                 told.unwrap_or_else(|| store_view::tell_former_config_keys(&arguments, &mut output));
@@ -93,7 +93,7 @@ impl Binary {
         };
         Err(Failure::Unknown(format!(
             "cannot run {}: {error}; it is built and installed with {}",
-            words::plain(&program.to_string_lossy()),
+            display::plain(&program.to_string_lossy()),
             self.name,
         )))
     }
@@ -132,10 +132,10 @@ fn execute(program: &Path, typed: &[OsString]) -> io::Error {
 }
 
 /// The name of the binary that runs this command.
-fn name_of(command: &Word) -> &'static str {
+fn name_of(command: &Command) -> &'static str {
     match command {
-        Word::Run(_) | Word::Guard(Guard { word: None, .. }) | Word::Notify(_) => AGENT.name,
-        Word::Doctor(_) | Word::Scan(_) | Word::Probe(_) => DOCTOR.name,
+        Command::Run(_) | Command::Guard(Guard { command: None, .. }) | Command::Notify(_) => AGENT.name,
+        Command::Doctor(_) | Command::Scan(_) | Command::Probe(_) => DOCTOR.name,
         _ => FLAGSTONE.name,
     }
 }

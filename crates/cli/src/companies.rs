@@ -1,8 +1,8 @@
 //! A list of companies: ids by line, a column of a table, or a JSON array. Ambiguous text is refused.
 
 use crate::company_text::{Meaning, meaning};
+use crate::display;
 use crate::output::Failure;
-use crate::words;
 use flagstone::Key;
 use flagstone::definition::CompanyId;
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
@@ -244,7 +244,7 @@ impl Strays {
         Err(Failure::Unknown(format!(
             "{name}:{number}: found {}, {what} among integers, expected a company's id; remove the line, or write a JSON array where it is a \
              company",
-            words::quoted(&text)
+            display::quoted(&text)
         )))
     }
 }
@@ -265,7 +265,7 @@ fn not_a_heading<'l>(
         return Err(Failure::Unknown(format!(
             "{name}:{number}: found {}, which looks like the heading of a column, expected a company's id; remove the line, call it \
              company_id, or write a JSON array where it is a company",
-            words::quoted(&String::from_utf8_lossy(first))
+            display::quoted(&String::from_utf8_lossy(first))
         )));
     }
     Ok(())
@@ -288,15 +288,15 @@ fn id<'a>(name: &str, number: usize, field: &'a [u8], literal: bool) -> Result<I
     if let Some(meant) = meant {
         return Err(Failure::Unknown(format!(
             "{name}:{number}: found {}, {}; an id that is written so goes into a JSON array, as a string",
-            words::quoted(&String::from_utf8_lossy(&text)),
-            meant.explain(|id| words::plain(id).into_owned())
+            display::quoted(&String::from_utf8_lossy(&text)),
+            meant.explain(|id| display::plain(id).into_owned())
         )));
     }
     let length = text.len();
     Id::of(text).ok_or_else(|| {
         Failure::Unknown(format!(
             "{name}:{number}: found a field of {} bytes, expected one company's id, of at most 1,024",
-            words::thousands(length as u64)
+            display::thousands(length as u64)
         ))
     })
 }
@@ -393,7 +393,7 @@ impl<'a> Table<'a> {
                 Ok(Some(Table { rows: rows.collect(), column: *column, heading: heading.clone(), width }))
             }
             several => {
-                let names: Vec<_> = several.iter().map(|(_, _, heading)| words::quoted(heading)).collect();
+                let names: Vec<_> = several.iter().map(|(_, _, heading)| display::quoted(heading)).collect();
                 refused(format!(
                     " {}, each of which may be the companies'; leave one column of them",
                     names.join(" and ")
@@ -418,7 +418,7 @@ impl<'a> Table<'a> {
             if cells.len() != self.width && !is_frame(&cells) {
                 return Err(Failure::Unknown(format!(
                     "{name}:{line}: found {}, expected {} as in the heading; a separator within a cell needs quotes around the cell",
-                    words::counted(cells.len() as u64, "cell"),
+                    display::counted(cells.len() as u64, "cell"),
                     self.width
                 )));
             }
@@ -430,7 +430,7 @@ impl<'a> Table<'a> {
                 None => {
                     return Err(Failure::Unknown(format!(
                         "{name}:{line}: found nothing in the column {}, expected a company's id",
-                        words::quoted(&self.heading)
+                        display::quoted(&self.heading)
                     )));
                 }
             }

@@ -1,7 +1,7 @@
 //! The workers' counters for a store, and the generations that they answer from.
 
 use crate::output::{Failure, Output};
-use crate::{identity, words};
+use crate::{display, identity};
 use flagstone::Snapshot;
 use flagstone::files::Account;
 use flagstone::publish::{BelievedUsers, ShutOut, Store};
@@ -22,7 +22,7 @@ pub fn counts(store: &Store, memory: &Path, output: &mut Output) -> Result<Count
     let counts = quietly(store, memory)?;
     warn_of_unknown_users(store, output)?;
     for (source, why) in left_out(&counts) {
-        let path = words::plain(&source.path.to_string_lossy()).into_owned();
+        let path = display::plain(&source.path.to_string_lossy()).into_owned();
         output.warn(format!("{path} is left out: {why}"));
     }
     Ok(counts)
@@ -36,7 +36,7 @@ pub fn left_out(counts: &Counts) -> impl Iterator<Item = (&Source, &str)> {
 /// Warns of believed users that this machine does not know.
 pub fn warn_of_unknown_users(store: &Store, output: &mut Output) -> Result<(), Failure> {
     for user in store.believed().map_err(Failure::asking)?.unknown {
-        let user = words::quoted(&user);
+        let user = display::quoted(&user);
         output.warn(format!(
             "config.json believes the counters of the user {user}, whom this machine does not know"
         ));
@@ -89,8 +89,8 @@ pub fn shut_out(store: &Store, memory: &Path, among: impl Fn(&BelievedUsers, u32
         problem: format!(
             "by owners, groups and modes user {} cannot read {}: workers of that user which have no other group than the user has go on with what \
              they have, and see no change",
-            words::plain(&Account::of(out.user).name),
-            words::shell(&out.path.to_string_lossy()),
+            display::plain(&Account::of(out.user).name),
+            display::shell(&out.path.to_string_lossy()),
         ),
         mend: readers_back(store.directory(), &out.path),
     };
@@ -99,7 +99,7 @@ pub fn shut_out(store: &Store, memory: &Path, among: impl Fn(&BelievedUsers, u32
 
 /// What lets users read again what is in their way to the store's head.
 pub fn readers_back(store: &Path, in_the_way: &Path) -> String {
-    let text = |path: &Path| words::argument(&path.to_string_lossy()).into_owned();
+    let text = |path: &Path| display::argument(&path.to_string_lossy()).into_owned();
     let (way, directory) = (text(in_the_way), text(store));
     let (Ok(found), Ok(own)) = (in_the_way.symlink_metadata(), store.symlink_metadata()) else {
         return format!("Give the readers back what they read: ls -ld {way}");
@@ -136,13 +136,13 @@ pub fn copies_read(
     let unreached = |copy: &StoreCopy| Unreached {
         problem: format!(
             "{} of user {} opened a copy of this store, {}, and see no change of this one",
-            words::counted(copy.workers as u64, "worker"),
-            words::plain(&Account::of(copy.user).name),
-            words::shell(&copy.path.to_string_lossy()),
+            display::counted(copy.workers as u64, "worker"),
+            display::plain(&Account::of(copy.user).name),
+            display::shell(&copy.path.to_string_lossy()),
         ),
         mend: format!(
             "Name {} to them (flagstone.store, FLAGSTONE_STORE), and restart them: PHP-FPM's pools, queue workers, Octane (docs/runbooks/moving.md)",
-            words::shell(&store.directory().to_string_lossy()),
+            display::shell(&store.directory().to_string_lossy()),
         ),
     };
     found.iter().flatten().map(unreached).collect()

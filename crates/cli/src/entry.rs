@@ -444,5 +444,5 @@ fn give(file: &File, like: &Stat) -> io::Result<()> {
 }
 
 fn refused(message: String) -> io::Error {
-    io::Error::new(ErrorKind::PermissionDenied, crate::words::plain(&message).into_owned())
+    io::Error::new(ErrorKind::PermissionDenied, crate::display::plain(&message).into_owned())
 }

@@ -5,7 +5,7 @@
 
 use crate::output::Failure;
 use crate::process::{self, RunResult};
-use crate::{identity, privileged, words};
+use crate::{display, identity, privileged};
 use flagstone::files::{NOBODY, PROGRAM_PATH, owner_of};
 use rustix::process::geteuid;
 use std::fs::File;
@@ -69,7 +69,7 @@ pub fn ask(file: &Path, commit: &str, last: Option<&str>) -> Result<Standing, Pr
     let not_found = |text| Problem { text, has_commit: false };
     let tree = Tree::of(file).map_err(not_found)?;
     if tree.line(&["rev-parse", "--is-shallow-repository"]).map_err(not_found)?.as_deref() != Some("false") {
-        let place = words::plain(&tree.place.to_string_lossy()).into_owned();
+        let place = display::plain(&tree.place.to_string_lossy()).into_owned();
         let text = format!("{place} is a shallow clone, which does not tell what a commit descends from");
         return Err(Problem { text, has_commit: tree.commit(commit).is_ok() });
     }
@@ -85,7 +85,7 @@ struct Tree {
 
 impl Tree {
     fn of(file: &Path) -> Result<Tree, String> {
-        let missing = || format!("{} lies in no git work tree", words::plain(&file.to_string_lossy()));
+        let missing = || format!("{} lies in no git work tree", display::plain(&file.to_string_lossy()));
         if file == Path::new("-") {
             return Err("standard input lies in no git work tree".to_owned());
         }
@@ -95,7 +95,7 @@ impl Tree {
         let (found, open) = found.map_err(|error| error.to_string())?;
         let (owner, user) = (owner_of(&open, found.dev(), found.uid()), geteuid());
         if owner == NOBODY || !(user.is_root() || owner == user.as_raw()) {
-            let place = words::plain(&place.to_string_lossy()).into_owned();
+            let place = display::plain(&place.to_string_lossy()).into_owned();
             return Err(format!(
                 "{place} belongs to user {owner}, and git is asked about one's own work tree only"
             ));
@@ -121,7 +121,7 @@ impl Tree {
     fn commit(&self, commit: &str) -> Result<String, String> {
         let name = format!("{commit}^{{commit}}");
         self.line(&["rev-parse", "--verify", "--quiet", "--end-of-options", &name])?
-            .ok_or_else(|| format!("the repository has no commit {}", words::plain(commit)))
+            .ok_or_else(|| format!("the repository has no commit {}", display::plain(commit)))
     }
 
     /// The line that git prints; none if its answer is no.
@@ -149,5 +149,5 @@ impl Tree {
 }
 
 fn output_text(output: &RunResult) -> String {
-    words::plain(output.err.lines().next().unwrap_or("git gave no answer")).into_owned()
+    display::plain(output.err.lines().next().unwrap_or("git gave no answer")).into_owned()
 }

@@ -5,10 +5,10 @@
 //! ([`inputs`](crate::inputs)), or stays with a process of root's that reads nothing of the store
 //! ([`privileged`](crate::privileged)).
 
-use crate::args::{Arguments, Word};
+use crate::args::{self, Arguments};
 use crate::entry::PASS;
 use crate::output::Failure;
-use crate::{inputs, privileged, store_view, words};
+use crate::{display, inputs, privileged, store_view};
 use flagstone::StoreError;
 use flagstone::audit::Actor;
 use flagstone::files::{
@@ -51,7 +51,7 @@ pub fn assume(arguments: &Arguments) -> Result<(), Failure> {
         return Err(Failure::changing(StoreError::Refused(format!(
             "{} is not trusted: its file system does not say what it is or who mounted it, so that nobody knows whose it is. Put the store \
              on a disk of this machine",
-            words::plain(&store.to_string_lossy()),
+            display::plain(&store.to_string_lossy()),
         ))));
     }
     // No process can become a user that the namespace does not map. The consequence for the path is reported when it is opened.
@@ -59,8 +59,8 @@ pub fn assume(arguments: &Arguments) -> Result<(), Failure> {
         return Ok(());
     }
     let mut account = Account::of(owner);
-    if let Word::Migrate(word) = &arguments.word {
-        let readers = word.readers.as_deref().and_then(|name| Some((name, group_number(name)?)));
+    if let args::Command::Migrate(command) = &arguments.command {
+        let readers = command.readers.as_deref().and_then(|name| Some((name, group_number(name)?)));
         if let (Some(own), Some((name, group))) = (account.gid, readers)
             && own != group
             && !account.groups.contains(&group)
@@ -76,21 +76,21 @@ pub fn assume(arguments: &Arguments) -> Result<(), Failure> {
     let failed = |error: io::Error| {
         Failure::Unknown(format!(
             "{} belongs to user {}, and root could not become that user: {error}; type: sudo -u {} flagstone …",
-            words::plain(&store.to_string_lossy()),
+            display::plain(&store.to_string_lossy()),
             account.uid,
-            words::plain(&sudo(&account)),
+            display::plain(&sudo(&account)),
         ))
     };
     privileged::start(arguments, &store, written).map_err(failed)?;
     // The owner can look into all that this process starts from here on.
     let group = found.gid().to_string();
-    let readers = match &arguments.word {
-        Word::Migrate(word) => word.readers.as_deref(),
-        Word::Init(word) => word.readers.as_deref(),
+    let readers = match &arguments.command {
+        args::Command::Migrate(command) => command.readers.as_deref(),
+        args::Command::Init(command) => command.readers.as_deref(),
         _ => None,
     };
-    match &arguments.word {
-        Word::Migrate(_) | Word::Init(_) | Word::Doctor(_) => {
+    match &arguments.command {
+        args::Command::Migrate(_) | args::Command::Init(_) | args::Command::Doctor(_) => {
             close_directories(&[Some(&*group), readers].into_iter().flatten().collect::<Vec<_>>());
         }
         _ => close_directories(&[]),
@@ -111,7 +111,7 @@ pub fn open(directory: &Path) -> Result<Store, StoreError> {
     if !geteuid().is_root() || owner == 0 {
         return Ok(store);
     }
-    let path = words::plain(&store.directory().to_string_lossy()).into_owned();
+    let path = display::plain(&store.directory().to_string_lossy()).into_owned();
     Err(StoreError::Refused(match is_unmapped(owner) {
         true => format!(
             "{path} belongs to a user that this user namespace does not map, and root works in no store but its own. Run it outside \
@@ -119,7 +119,7 @@ pub fn open(directory: &Path) -> Result<Store, StoreError> {
         ),
         false => format!(
             "{path} belongs to user {owner}, and root works in no store but its own; type: sudo -u {} flagstone …",
-            words::plain(&sudo(&Account::of(owner))),
+            display::plain(&sudo(&Account::of(owner))),
         ),
     }))
 }
@@ -153,32 +153,36 @@ pub fn as_user(user: u32) -> String {
 /// The account in the form that `sudo -u` takes.
 fn sudo(account: &Account) -> String {
     match account.gid {
-        Some(_) => words::argument(&account.name).into_owned(),
+        Some(_) => display::argument(&account.name).into_owned(),
         None => format!("'#{}'", account.uid),
     }
 }
 
 /// The store of the command; none for a command on files alone.
 fn store(arguments: &Arguments) -> Option<PathBuf> {
-    let in_file = match &arguments.word {
-        Word::Check(_)
-        | Word::Add(_)
-        | Word::Scan(_)
-        | Word::Probe(_)
-        | Word::Completions(_)
-        | Word::Man(_) => true,
-        Word::Enable(word) => word.changing.file.is_some(),
-        Word::Disable(word) => word.changing.file.is_some(),
-        Word::Rollout(word) => word.changing.file.is_some(),
-        Word::Allow(word) | Word::Deny(word) | Word::Forget(word) => word.changing.file.is_some(),
-        Word::Inspect(word) => word.file.is_some(),
+    let in_file = match &arguments.command {
+        args::Command::Check(_)
+        | args::Command::Add(_)
+        | args::Command::Scan(_)
+        | args::Command::Probe(_)
+        | args::Command::Completions(_)
+        | args::Command::Man(_) => true,
+        args::Command::Enable(command) => command.changing.file.is_some(),
+        args::Command::Disable(command) => command.changing.file.is_some(),
+        args::Command::Rollout(command) => command.changing.file.is_some(),
+        args::Command::Allow(command) | args::Command::Deny(command) | args::Command::Forget(command) => {
+            command.changing.file.is_some()
+        }
+        args::Command::Inspect(command) => command.file.is_some(),
         _ => false,
     };
     if in_file {
         return None;
     }
-    match &arguments.word {
-        Word::Init(word) => word.directory.clone().or_else(|| store_view::directory(arguments).ok()),
+    match &arguments.command {
+        args::Command::Init(command) => {
+            command.directory.clone().or_else(|| store_view::directory(arguments).ok())
+        }
         _ => store_view::directory(arguments).ok(),
     }
 }

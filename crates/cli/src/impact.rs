@@ -5,7 +5,7 @@
 use crate::companies::Companies;
 use crate::output::{DIM, Failure, GOOD, Output, WARN};
 use crate::progress::Progress;
-use crate::{confirm, store_view, words};
+use crate::{confirm, display, store_view};
 use flagstone::definition::{CompanyId, Definitions, Flag, FlagState, Percentage, Rollout};
 use flagstone::publish::{Config, NamedFile, Store};
 use flagstone::{FlagId, Key, Question, Snapshot, Switches, compile, enabled};
@@ -44,7 +44,7 @@ pub fn list(given: Option<&Path>, store: &Store, config: &Config) -> Result<List
         return Ok(Listed::List(List { bytes: store_view::read(path, MAX_COMPANIES_BYTES)?, name }));
     }
     let unreadable = |problem: &str| {
-        let problem = words::plain(problem);
+        let problem = display::plain(problem);
         Ok(Listed::Unreadable(format!("{problem}; cannot determine which companies the change reaches")))
     };
     match (&config.companies, &config.ignored) {
@@ -217,8 +217,8 @@ pub fn measure(
         };
         let found = sides(flag, if is_pilot { &pilots } else { &keys }, pair, now);
         let told = |keys: &[Key]| {
-            let some = words::some(keys.iter().map(|key| words::key(*key)), EXAMPLES);
-            (keys.len(), keys.iter().take(EXAMPLES).map(|key| words::key_json(*key)).collect(), some)
+            let some = display::some(keys.iter().map(|key| display::key(*key)), EXAMPLES);
+            (keys.len(), keys.iter().take(EXAMPLES).map(|key| display::key_json(*key)).collect(), some)
         };
         let needs = pair.iter().flatten().filter_map(|side| Some(side.snapshot.needs(side.find(flag)?)));
         let needs: BTreeSet<String> = needs.flatten().map(str::to_owned).collect();
@@ -424,18 +424,18 @@ impl Reach {
 
     /// Prints the reach as text.
     pub fn tell(&self, output: &mut Output) {
-        let companies = words::counted(self.companies as u64, "company");
+        let companies = display::counted(self.companies as u64, "company");
         let repeated = match self.repeated {
             0 => String::new(),
-            count => format!(", {} named again", words::counted(count, "id")),
+            count => format!(", {} named again", display::counted(count, "id")),
         };
         let answers = if self.flags.is_empty() { " no answer differs" } else { "" };
         output.line(output.paint(DIM, format!("of {companies} in {}{repeated}:{answers}", self.list)));
         for flag in self.flags.iter().take(MAX_SHOWN_FLAGS) {
             let (name, before, after) = (
-                words::plain(&flag.flag),
-                words::thousands(flag.before as u64),
-                words::thousands(flag.after as u64),
+                display::plain(&flag.flag),
+                display::thousands(flag.before as u64),
+                display::thousands(flag.after as u64),
             );
             match flag.on.0 + flag.off.0 {
                 0 => output.line(format!("  {name}: {before} have it, as before")),
@@ -443,23 +443,25 @@ impl Reach {
             }
             for (sign, style, (count, _, some)) in [("+", GOOD, &flag.on), ("-", WARN, &flag.off)] {
                 if *count > 0 {
-                    let count = words::thousands(*count as u64);
+                    let count = display::thousands(*count as u64);
                     output.line(format!("    {}  {some}", output.paint(style, format!("{sign}{count}"))));
                 }
             }
             if !flag.denied_unlisted.is_empty() {
-                let some =
-                    words::some(flag.denied_unlisted.iter().map(|company| words::plain(company)), EXAMPLES);
+                let some = display::some(
+                    flag.denied_unlisted.iter().map(|company| display::plain(company)),
+                    EXAMPLES,
+                );
                 output
                     .line(output.paint(WARN, format!("    {name} denies what {} lacks: {some}", self.list)));
             }
             if !flag.needs.is_empty() {
-                let needs = words::plain(&flag.needs.join(", ")).into_owned();
+                let needs = display::plain(&flag.needs.join(", ")).into_owned();
                 output.line(output.paint(DIM, format!("    it also reads {needs}, which counts as missing")));
             }
         }
         if self.flags.len() > MAX_SHOWN_FLAGS {
-            let more = words::counted((self.flags.len() - MAX_SHOWN_FLAGS) as u64, "flag");
+            let more = display::counted((self.flags.len() - MAX_SHOWN_FLAGS) as u64, "flag");
             output.line(format!("  … and {more} more (--json tells of all)"));
         }
     }
@@ -492,7 +494,7 @@ impl Reach {
     fn unknown(&self) -> Option<String> {
         let asked = self.flags.iter().filter(|flag| !self.reviewed.contains(&flag.flag));
         asked.filter_map(|flag| Some((flag, flag.unknown.as_ref()?))).next().map(|(flag, why)| {
-            format!("{why}: cannot determine how many companies lose {}", words::plain(&flag.flag))
+            format!("{why}: cannot determine how many companies lose {}", display::plain(&flag.flag))
         })
     }
 
@@ -505,9 +507,9 @@ impl Reach {
         let percent = |share: f64| format!("{} %", (share * 100_000.0).round() / 1_000.0);
         let told = format!(
             "{} turns off for {} of the {} that have it, more than {}",
-            words::plain(&worst.flag),
-            words::thousands(worst.off.0 as u64),
-            words::counted(worst.before as u64, "company"),
+            display::plain(&worst.flag),
+            display::thousands(worst.off.0 as u64),
+            display::counted(worst.before as u64, "company"),
             percent(self.share)
         );
         match confirm::confirmed(&format!("{told}. Go on?"), output) {

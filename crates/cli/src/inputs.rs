@@ -1,6 +1,6 @@
 //! Files that were named on the command line, opened before the process changes its user.
 
-use crate::args::{Arguments, PlanSubcommand, Reach, Word};
+use crate::args::{Arguments, Command, PlanSubcommand, Reach};
 use crate::entry::Entry;
 use rustix::process::geteuid;
 use std::collections::BTreeMap;
@@ -15,18 +15,20 @@ static OPENED: OnceLock<BTreeMap<PathBuf, io::Result<File>>> = OnceLock::new();
 /// Opens all files as the user that this process still is. Errors are reported by [`open`]. Returns the file to be written.
 pub fn open_all(arguments: &Arguments) -> Option<Entry> {
     let mut written = None;
-    let at_once =
-        matches!(arguments.word, Word::Kill(_) | Word::Revive(_) | Word::StopAll(_) | Word::ResumeAll(_));
+    let at_once = matches!(
+        arguments.command,
+        Command::Kill(_) | Command::Revive(_) | Command::StopAll(_) | Command::ResumeAll(_)
+    );
     let mut open = |path: &Path| {
         let entry = Entry::find(path)?;
         // A kill must not wait; its reach is counted after it.
         let file = if at_once { entry.open_at_once() } else { entry.open() }?;
-        if matches!(&arguments.word, Word::Pull(word) if !word.dry_run) {
+        if matches!(&arguments.command, Command::Pull(command) if !command.dry_run) {
             written = Some(entry);
         }
         Ok(file)
     };
-    let files = paths(&arguments.word).into_iter().filter(|path| *path != Path::new("-"));
+    let files = paths(&arguments.command).into_iter().filter(|path| *path != Path::new("-"));
     let _ = OPENED.set(files.map(|path| (path.to_owned(), open(path))).collect());
     written
 }
@@ -50,24 +52,24 @@ pub fn open(path: &Path) -> io::Result<File> {
 }
 
 /// The files on the command line that a command on a store reads.
-fn paths(word: &Word) -> Vec<&Path> {
+fn paths(command: &Command) -> Vec<&Path> {
     fn listed(reach: &Reach) -> Option<&Path> {
         reach.list.as_deref()
     }
-    let (file, list) = match word {
-        Word::Publish(word) => (Some(&*word.file), listed(&word.terms.weighed.reach)),
-        Word::Pull(word) => (Some(&*word.file), None),
-        Word::Simulate(word) => (Some(&*word.companies), None),
-        Word::Import(word) => (Some(&*word.file), listed(&word.how.terms.weighed.reach)),
-        Word::Promote(word) => (None, listed(&word.how.terms.weighed.reach)),
-        Word::Enable(word) => (None, listed(&word.changing.terms.weighed.reach)),
-        Word::Disable(word) => (None, listed(&word.changing.terms.weighed.reach)),
-        Word::Rollout(word) => (None, listed(&word.changing.terms.weighed.reach)),
-        Word::Allow(word) | Word::Deny(word) | Word::Forget(word) => {
-            (word.from_file.as_deref(), listed(&word.changing.terms.weighed.reach))
+    let (file, list) = match command {
+        Command::Publish(command) => (Some(&*command.file), listed(&command.terms.weighed.reach)),
+        Command::Pull(command) => (Some(&*command.file), None),
+        Command::Simulate(command) => (Some(&*command.companies), None),
+        Command::Import(command) => (Some(&*command.file), listed(&command.how.terms.weighed.reach)),
+        Command::Promote(command) => (None, listed(&command.how.terms.weighed.reach)),
+        Command::Enable(command) => (None, listed(&command.changing.terms.weighed.reach)),
+        Command::Disable(command) => (None, listed(&command.changing.terms.weighed.reach)),
+        Command::Rollout(command) => (None, listed(&command.changing.terms.weighed.reach)),
+        Command::Allow(command) | Command::Deny(command) | Command::Forget(command) => {
+            (command.from_file.as_deref(), listed(&command.changing.terms.weighed.reach))
         }
-        Word::Rollback(word) => (None, listed(&word.terms.weighed.reach)),
-        Word::Plan(word) => match &word.word {
+        Command::Rollback(command) => (None, listed(&command.terms.weighed.reach)),
+        Command::Plan(command) => match &command.command {
             PlanSubcommand::Start(start) => (None, listed(&start.typed.terms.weighed.reach)),
             PlanSubcommand::Hold(typed) | PlanSubcommand::Abort(typed) => {
                 (None, listed(&typed.terms.weighed.reach))
@@ -77,12 +79,12 @@ fn paths(word: &Word) -> Vec<&Path> {
             }
             PlanSubcommand::Show(_) | PlanSubcommand::Tick(_) => (None, None),
         },
-        Word::Kill(word) => (None, listed(&word.reach)),
-        Word::Revive(word) => (None, listed(&word.reach)),
-        Word::StopAll(word) => (None, listed(&word.reach)),
-        Word::ResumeAll(word) => (None, listed(&word.reach)),
-        Word::Diff(word) => {
-            let sides = [&word.a, &word.b].into_iter().filter(|side| side.parse::<u64>().is_err());
+        Command::Kill(command) => (None, listed(&command.reach)),
+        Command::Revive(command) => (None, listed(&command.reach)),
+        Command::StopAll(command) => (None, listed(&command.reach)),
+        Command::ResumeAll(command) => (None, listed(&command.reach)),
+        Command::Diff(command) => {
+            let sides = [&command.a, &command.b].into_iter().filter(|side| side.parse::<u64>().is_err());
             return sides.map(Path::new).collect();
         }
         _ => (None, None),

@@ -10,6 +10,7 @@ mod companies;
 mod company_text;
 mod confirm;
 mod counters;
+mod display;
 mod doctor;
 mod entry;
 mod extent;
@@ -37,6 +38,5 @@ mod switches;
 mod terminal;
 #[cfg(test)]
 mod test_store;
-mod words;
 
 pub use binary::{AGENT, Binary, DOCTOR, FLAGSTONE};

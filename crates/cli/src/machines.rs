@@ -5,7 +5,7 @@
 pub mod encode;
 
 use crate::output::{Exit, GOOD, Output, WARN};
-use crate::{process, words};
+use crate::{display, process};
 use flagstone::publish::{Config, Machine};
 use serde_json::{Value, json};
 use std::io;
@@ -15,7 +15,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// A command for other machines.
-pub struct Word {
+pub struct RemoteCommand {
     /// The command and its arguments, without the store.
     pub arguments: Vec<String>,
     /// The command's standard input.
@@ -41,9 +41,9 @@ pub struct Delivery {
 }
 
 /// Sends a command to every declared machine, without waiting.
-pub fn send(config: &Config, environment: &str, word: Word) -> Relay {
-    let arguments = encode::encoded(environment, &word.arguments);
-    let input = word.input.map(Arc::new);
+pub fn send(config: &Config, environment: &str, command: RemoteCommand) -> Relay {
+    let arguments = encode::encoded(environment, &command.arguments);
+    let input = command.input.map(Arc::new);
     let machines = config.machines.iter().map(|(name, machine)| {
         let run = (machine.clone(), arguments.clone(), input.clone());
         let thread = thread::Builder::new().spawn(move || {
@@ -84,7 +84,7 @@ impl Relay {
         }
         let missed = machines.iter().filter(|(_, answer)| answer.is_err()).count();
         if missed > 0 {
-            let of = words::counted(machines.len() as u64, "machine");
+            let of = display::counted(machines.len() as u64, "machine");
             output.warn(match again {
                 None => format!("done here, but not on {missed} of {of}; type it again once they answer"),
                 Some(line) => {
@@ -125,7 +125,7 @@ fn answer(machine: &Machine, arguments: &[String], input: Option<Arc<Vec<u8>>>) 
     command.args(rest).args(arguments);
     process::own_environment(&mut command);
     let ran = process::run(command, input, Duration::from_secs(machine.timeout))?
-        .ok_or_else(|| format!("no answer within {}", words::counted(machine.timeout, "second")))?;
+        .ok_or_else(|| format!("no answer within {}", display::counted(machine.timeout, "second")))?;
     let told = ran.out.lines().rev().find_map(|line| serde_json::from_str::<Value>(line).ok());
     match (ran.status.code(), told) {
         (Some(0), Some(told)) => Ok(told),
@@ -139,7 +139,7 @@ fn answer(machine: &Machine, arguments: &[String], input: Option<Arc<Vec<u8>>>) 
             // A line after it is about that machine alone, such as "NOTHING WAS STOPPED": it was done here.
             let problem = problem.lines().next().unwrap_or_default();
             let problem: String = problem.trim_start_matches("flagstone: ").chars().take(500).collect();
-            Err(format!("{} ({})", words::plain(&problem), ending(ran.status)))
+            Err(format!("{} ({})", display::plain(&problem), ending(ran.status)))
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Every endpoint has a thread of its own, so that a hanging one delays no other; a change does not wait for any of them.
 
-use crate::{http, words};
+use crate::{display, http};
 use flagstone::audit::SettledChange;
 use flagstone::guard::NoticeKind;
 use flagstone::notify::{Cursor, Endpoint, Event, Format, signature};
@@ -242,9 +242,9 @@ fn retry_after(value: &str) -> Option<i64> {
 /// The first line of a file that must not be readable by every user.
 fn secret(store: &Store, path: &Path) -> Result<Vec<u8>, String> {
     let text = store.read_named(path, NamedFile::Secret);
-    let text = text.map_err(|error| words::plain(&error.to_string()).into_owned())?;
+    let text = text.map_err(|error| display::plain(&error.to_string()).into_owned())?;
     match text.trim_ascii() {
-        [] => Err(format!("{} is empty, expected one line", words::plain(&path.to_string_lossy()))),
+        [] => Err(format!("{} is empty, expected one line", display::plain(&path.to_string_lossy()))),
         line => Ok(line.to_vec()),
     }
 }

@@ -1,6 +1,6 @@
 //! The output of a command: text for people, or JSON with `--json`; and the exit code.
 
-use crate::words;
+use crate::display;
 use anstyle::{AnsiColor, Style};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
@@ -117,7 +117,7 @@ impl Output {
     /// Has each line to be typed name this store, as it would reach another one without.
     pub fn name_store(&mut self, store: Option<&Path>) {
         self.program =
-            store.map(|store| format!("flagstone --store {}", words::argument(&store.to_string_lossy())));
+            store.map(|store| format!("flagstone --store {}", display::argument(&store.to_string_lossy())));
     }
 
     /// Output of a process that runs for days: a reader that stops (a stopped terminal, a log that hangs) does not stop the process.
@@ -138,14 +138,14 @@ impl Output {
                 false => text.to_string(),
             };
             let text = self.typable(&text).into_owned();
-            self.write(|out| writeln!(out, "{}", words::visible(&text)));
+            self.write(|out| writeln!(out, "{}", display::visible(&text)));
         }
     }
 
     /// The text with the store in its lines to be typed.
     fn typable<'a>(&self, text: &'a str) -> Cow<'a, str> {
         match &self.program {
-            Some(program) => words::with_program(text, program).into(),
+            Some(program) => display::with_program(text, program).into(),
             None => text.into(),
         }
     }
@@ -200,7 +200,7 @@ impl Output {
                 true => serde_json::to_string_pretty(value)?,
                 false => serde_json::to_string(value)?,
             };
-            writeln!(out, "{}", words::visible_json(&text))
+            writeln!(out, "{}", display::visible_json(&text))
         });
     }
 
@@ -223,7 +223,7 @@ impl Output {
         // A closed standard error leaves no way to tell.
         let text = text.to_string();
         let text = self.typable(&text);
-        let _ = writeln!(anstream::stderr(), "{WARN}warning:{WARN:#} {}", words::visible(&text));
+        let _ = writeln!(anstream::stderr(), "{WARN}warning:{WARN:#} {}", display::visible(&text));
     }
 
     /// Puts the text in that style if colors are used.
@@ -285,7 +285,7 @@ impl Output {
             document.insert("error".to_owned(), message.clone().into());
             self.json(&document);
             let _ = self.stdout.flush();
-            let _ = writeln!(anstream::stderr(), "{BAD}flagstone:{BAD:#} {}", words::visible(&message));
+            let _ = writeln!(anstream::stderr(), "{BAD}flagstone:{BAD:#} {}", display::visible(&message));
         }
         let code = match outcome {
             Ok(Exit::Yes) => 0,

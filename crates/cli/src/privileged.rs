@@ -5,7 +5,7 @@
 //! side can have it write a text to that file, connect that socket, make or remove doctor's own script, and ask git, as the work tree's
 //! owner, how that commit relates to another; its messages are bounded, and none holds a path.
 
-use crate::args::{Arguments, Named, Word};
+use crate::args::{self, Arguments, Named};
 use crate::doctor;
 use crate::entry::{Entry, ReplaceResult};
 use crate::fastcgi::Address;
@@ -57,22 +57,22 @@ static CHANNEL: OnceLock<Mutex<UnixStream>> = OnceLock::new();
 pub fn start(arguments: &Arguments, store: &Path, written: Option<Entry>) -> io::Result<()> {
     let mut folder = Stdio::null();
     let mut exposed = None;
-    let (role, typed): (&str, OsString) = match (&arguments.word, written) {
+    let (role, typed): (&str, OsString) = match (&arguments.command, written) {
         (_, Some(entry)) => {
             let (directory, name, why) = entry.into_parts();
             (folder, exposed) = (directory.into(), why);
             (WRITE, name)
         }
-        (Word::Publish(word), _) => match &word.release {
-            Some(Named::Commit(commit) | Named::Digits(commit, _)) if word.lineage.is_none() => {
+        (args::Command::Publish(command), _) => match &command.release {
+            Some(Named::Commit(commit) | Named::Digits(commit, _)) if command.lineage.is_none() => {
                 exposed = Some(commit.clone());
-                (GIT, word.file.clone().into())
+                (GIT, command.file.clone().into())
             }
             _ => return Ok(()),
         },
-        (Word::Doctor(word), _) => {
-            doctor::ahead(word, store);
-            match &word.fpm {
+        (args::Command::Doctor(command), _) => {
+            doctor::ahead(command, store);
+            match &command.fpm {
                 Some(Address::Unix(socket)) => (ASK, socket.into()),
                 _ => return Ok(()),
             }

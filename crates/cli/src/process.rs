@@ -1,6 +1,6 @@
 //! Another program, run apart from this process and with a timeout.
 
-use crate::words;
+use crate::display;
 use flagstone::files::{Account, PROGRAM_PATH};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::File;
@@ -52,7 +52,7 @@ pub fn run(
     input: Option<Arc<Vec<u8>>>,
     timeout: Duration,
 ) -> Result<Option<RunResult>, String> {
-    let name = words::plain(&command.get_program().to_string_lossy()).into_owned();
+    let name = display::plain(&command.get_program().to_string_lossy()).into_owned();
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     // SAFETY: `isolate` makes system calls only, and allocates nothing.
     unsafe { command.pre_exec(isolate) };

@@ -1,8 +1,8 @@
 //! The question of `ask` and `explain`: company, context and time as typed.
 
 use crate::args::Ask;
+use crate::display;
 use crate::output::Failure;
-use crate::words;
 use flagstone::{Attribute, Context, Key, Question};
 use serde_json::{Map, Value};
 
@@ -17,7 +17,7 @@ impl Attributes {
         match serde_json::from_str(json) {
             Ok(Value::Object(attributes)) => Ok(Attributes(attributes)),
             Ok(other) => {
-                Err(Failure::Unknown(format!("--context: found {}, {expected}", words::short(&other, 40))))
+                Err(Failure::Unknown(format!("--context: found {}, {expected}", display::short(&other, 40))))
             }
             Err(error) => Err(Failure::Unknown(format!("--context: {error}; {expected}"))),
         }

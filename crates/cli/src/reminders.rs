@@ -1,7 +1,7 @@
 //! Notices without a change: a guard that died, a store that cannot be written, flags that stay killed.
 
+use crate::display;
 use crate::notify::send_unrecorded;
-use crate::words;
 use flagstone::StoreError;
 use flagstone::audit::Actor;
 use flagstone::guard::NoticeKind;
@@ -84,7 +84,7 @@ impl Reminders {
     fn writing(&mut self, store: &Store, problem: Option<String>, now: i64) {
         let Some(why) = problem else {
             if let Some(unwritable) = self.unwritable.take() {
-                let text = format!("it could not since {}", words::at(unwritable.since));
+                let text = format!("it could not since {}", display::at(unwritable.since));
                 let to = |endpoint: &str| unwritable.told.contains(endpoint);
                 send_unrecorded(store, NoticeKind::Writable, &text, now, to);
             }
@@ -99,7 +99,7 @@ impl Reminders {
         let due = unwritable.tried.is_none_or(|at| now.saturating_sub(at) >= RETRY_MICROS);
         if now.saturating_sub(unwritable.since) >= LASTS && due {
             unwritable.tried = Some(now);
-            let (since, why) = (words::at(unwritable.since), &unwritable.why);
+            let (since, why) = (display::at(unwritable.since), &unwritable.why);
             let text = format!(
                 "since {since}: {why}; the guard can take nothing back, kill and stop-all stop nothing, plans wait"
             );
@@ -135,8 +135,8 @@ fn tell_of_guard(store: &Store, now: i64) -> Result<(), StoreError> {
     let text = format!(
         "it ended without being told to, and last watched at or after {}; {} wait for a guard, and no flag is taken back: start \
          `flagstone run` or `flagstone guard` again",
-        words::at(at),
-        words::counted(plans.count() as u64, "running plan")
+        display::at(at),
+        display::counted(plans.count() as u64, "running plan")
     );
     record_notice(store, NoticeKind::Dead, None, text)
 }
@@ -155,11 +155,11 @@ fn tell_of_kills(store: &Store, now: i64) -> Result<(), StoreError> {
             continue;
         }
         let days = now.saturating_sub(*since) / 86_400_000_000;
-        let name = words::argument(flag);
+        let name = display::argument(flag);
         let text = format!(
             "killed for {}, since {}; `flagstone revive {name}` ends that, or remove the flag from the code",
-            words::counted(days.unsigned_abs(), "day"),
-            words::at(*since)
+            display::counted(days.unsigned_abs(), "day"),
+            display::at(*since)
         );
         record_notice(store, NoticeKind::StillKilled, Some(flag), text)?;
     }
@@ -198,7 +198,7 @@ mod tests {
         Reminders::once(&store, now + 600 * SECOND).unwrap();
         let told = test.told();
         assert_eq!(told.iter().map(|(notice, _)| *notice).collect::<Vec<_>>(), [NoticeKind::Dead]);
-        assert!(told[0].1.contains(&words::at(now)), "{told:?}");
+        assert!(told[0].1.contains(&display::at(now)), "{told:?}");
         for _ in 0..2 {
             Watcher::new(test.path(), &test.path().join("memory"), false).look(now + 601 * SECOND);
         }

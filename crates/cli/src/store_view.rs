@@ -1,10 +1,10 @@
 //! The store of a command, and what it serves.
 
-use crate::args::{Arguments, Promote, Word};
+use crate::args::{Arguments, Command, Promote};
+use crate::display::plain;
 use crate::entry::Entry;
 use crate::output::{DIM, Failure, Output};
-use crate::words::plain;
-use crate::{identity, inputs, words};
+use crate::{display, identity, inputs};
 use flagstone::definition::{Definitions, nearest};
 use flagstone::publish::Store;
 use flagstone::store::{Reader, ReaderOptions, View};
@@ -23,7 +23,7 @@ const START: u64 = 64;
 
 /// The store that `--store`, `FLAGSTONE_STORE` or the machine's file names.
 pub fn directory(arguments: &Arguments) -> Result<PathBuf, Failure> {
-    if let Word::Promote(Promote { to: Some(directory), .. }) = &arguments.word {
+    if let Command::Promote(Promote { to: Some(directory), .. }) = &arguments.command {
         return Ok(directory.clone());
     }
     if let Some(directory) = &arguments.store {
@@ -100,7 +100,7 @@ pub fn may_name_default() -> Result<(), String> {
 /// The line for root to name it, if no store is named.
 pub fn naming_default(directory: &Path) -> Option<String> {
     let none = matches!(default_store(Path::new(DEFAULT_STORE), 0), Ok(None));
-    let directory = words::argument(&directory.to_string_lossy()).into_owned();
+    let directory = display::argument(&directory.to_string_lossy()).into_owned();
     none.then(|| format!("sudo mkdir -p /etc/flagstone && echo {directory} | sudo tee {DEFAULT_STORE}"))
 }
 

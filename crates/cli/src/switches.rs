@@ -1,7 +1,7 @@
 //! Kills and the stop, as printed: the time, the author, the reason, and the command that ends them.
 
 use crate::cmd::second;
-use crate::words;
+use crate::display;
 use flagstone::audit::{Action, Outcome};
 use flagstone::publish::{HistoryEntry, Store, StoreStatus};
 use serde_json::{Value, json};
@@ -73,9 +73,9 @@ impl Switch {
 
     /// The switch as text: `since 2026-11-21T02:14:03Z by deploy@web-1: wrong totals`.
     pub fn text(&self) -> String {
-        let by = self.by.as_deref().map_or(String::new(), |by| format!(" by {}", words::plain(by)));
+        let by = self.by.as_deref().map_or(String::new(), |by| format!(" by {}", display::plain(by)));
         let reason =
-            self.reason.as_deref().map_or(String::new(), |reason| format!(": {}", words::plain(reason)));
+            self.reason.as_deref().map_or(String::new(), |reason| format!(": {}", display::plain(reason)));
         format!("since {}{by}{reason}", second(&self.since))
     }
 
@@ -87,7 +87,7 @@ impl Switch {
 
 /// The command that revives the flag.
 pub fn revive(flag: &str) -> String {
-    format!("flagstone revive {} --reason WHY", words::argument(flag))
+    format!("flagstone revive {} --reason WHY", display::argument(flag))
 }
 
 /// The command that ends the stop.

@@ -11,7 +11,7 @@ use InvalidArgumentException;
  */
 final class Change
 {
-    public const WORDS = ['enable', 'disable', 'rollout', 'allow', 'deny', 'forget'];
+    public const COMMANDS = ['enable', 'disable', 'rollout', 'allow', 'deny', 'forget'];
 
     public readonly ?string $percentage;
 
@@ -19,7 +19,7 @@ final class Change
     public readonly array $companies;
 
     /**
-     * @param string $word one of WORDS
+     * @param string $command one of COMMANDS
      * @param ?string $percentage 0 to 100 with up to three decimals
      * @param list<int|string> $companies
      * @param ?int $base refused unless this generation is still the current one
@@ -27,7 +27,7 @@ final class Change
      * @throws InvalidArgumentException if the percentage or a company is not valid
      */
     public function __construct(
-        public readonly string $word,
+        public readonly string $command,
         public readonly string $flag,
         ?string $percentage = null,
         array $companies = [],
@@ -69,7 +69,7 @@ final class Change
     private function with(bool $dryRun, ?int $base, array $options): self
     {
         return new self(
-            $this->word,
+            $this->command,
             $this->flag,
             $this->percentage,
             $this->companies,
@@ -83,14 +83,14 @@ final class Change
     /** True if it may turn the flag on for all companies; without a percentage, that depends on the flag's earlier state. */
     public function isForAll(): bool
     {
-        return $this->word === 'enable' && ($this->percentage === null ? $this->companies === [] : (float) $this->percentage === 100.0);
+        return $this->command === 'enable' && ($this->percentage === null ? $this->companies === [] : (float) $this->percentage === 100.0);
     }
 
     /** @return list<string> the arguments of the command `flagstone` */
     public function arguments(): array
     {
-        $arguments = [$this->word];
-        if (\in_array($this->word, ['enable', 'disable'], true)) {
+        $arguments = [$this->command];
+        if (\in_array($this->command, ['enable', 'disable'], true)) {
             foreach ($this->companies as $company) {
                 $arguments[] = "--company=$company";
             }
@@ -114,11 +114,11 @@ final class Change
         \array_push($arguments, ...\array_unique($this->options));
         // The rest is never an option, whatever it begins with.
         \array_push($arguments, '--', $this->flag);
-        if ($this->word === 'rollout') {
+        if ($this->command === 'rollout') {
             $arguments[] = (string) $this->percentage;
         }
 
-        return \in_array($this->word, ['allow', 'deny', 'forget'], true)
+        return \in_array($this->command, ['allow', 'deny', 'forget'], true)
             ? [...$arguments, ...\array_map(strval(...), $this->companies)]
             : $arguments;
     }

@@ -187,24 +187,24 @@ final class Changer
         if ($store === null || $store === '') {
             return Result::unknown('no store is named: set FLAGSTONE_STORE, or "store" in config/flagstone.php');
         }
-        $word = (string) \array_shift($arguments);
-        $words = \explode(' ', $word);
+        $command = (string) \array_shift($arguments);
+        $parts = \explode(' ', $command);
         $other = $this->names->other($store);
-        if ($other !== null && $word !== 'doctor') {
-            return \in_array($word, self::READING, true)
-                ? $this->binary->run([...$words, "--store=$store", ...($json ? ['--json'] : []), ...$arguments], null, $timeout)
+        if ($other !== null && $command !== 'doctor') {
+            return \in_array($command, self::READING, true)
+                ? $this->binary->run([...$parts, "--store=$store", ...($json ? ['--json'] : []), ...$arguments], null, $timeout)
                     ->warning((string) $this->storeWarning())
-                : $this->ambiguous($store, $other, $words, $arguments);
+                : $this->ambiguous($store, $other, $parts, $arguments);
         }
         // Doctor's advice is for the store that the application means.
         $store = $other ?? $store;
         $options = ["--store=$store", ...($json ? ['--json'] : [])];
         $user = self::has($arguments, 'actor') || \getenv('FLAGSTONE_ACTOR') ? null : ($this->user)();
-        if ($user !== null && \in_array($word, [...self::WEIGHED, ...self::AT_ONCE], true)) {
+        if ($user !== null && \in_array($command, [...self::WEIGHED, ...self::AT_ONCE], true)) {
             $options[] = "--actor=$user";
         }
-        if (!\in_array($word, self::WEIGHED, true) || self::has($arguments, 'count-for') || !$this->companies->isConfigured()) {
-            return $this->binary->run([...$words, ...$options, ...$arguments], null, $timeout);
+        if (!\in_array($command, self::WEIGHED, true) || self::has($arguments, 'count-for') || !$this->companies->isConfigured()) {
+            return $this->binary->run([...$parts, ...$options, ...$arguments], null, $timeout);
         }
         try {
             $companies = $this->companies->file();
@@ -214,22 +214,22 @@ final class Changer
                 return Result::unanswered($told);
             }
 
-            return $this->binary->run([...$words, ...$options, ...$arguments])->warning("warning: $told");
+            return $this->binary->run([...$parts, ...$options, ...$arguments])->warning("warning: $told");
         }
 
-        return $this->binary->run([...$words, ...$options, '--count-for=-', ...$arguments], $companies);
+        return $this->binary->run([...$parts, ...$options, '--count-for=-', ...$arguments], $companies);
     }
 
     /**
      * Refuses a change that could be meant for either store.
      *
-     * @param list<string> $words
+     * @param list<string> $parts
      * @param list<string> $arguments
      */
-    private function ambiguous(string $store, string $other, array $words, array $arguments): Result
+    private function ambiguous(string $store, string $other, array $parts, array $arguments): Result
     {
         $line = static fn (string $store): string => 'flagstone '
-            . \implode(' ', \array_map(StoreNames::shell(...), [...$words, "--store=$store", ...$arguments]));
+            . \implode(' ', \array_map(StoreNames::shell(...), [...$parts, "--store=$store", ...$arguments]));
 
         return Result::refused("{$this->names->difference($store, $other)}; nothing was changed. Type, for the one or the other, as its store's owner:\n"
             . "\n    {$line($other)}\n    {$line($store)}\n\nTo mend: {$this->names->remedy($store, $other)}");

@@ -133,7 +133,7 @@ final class Overlay
             $patch = self::together($entry, self::patch($change, $before, $base, $entry));
             $after = self::flagsOf(MergePatch::to($document, OverlayPatch::over($document, (object) ['flags' => (object) [$change->flag => $patch]])))[$change->flag] ?? null;
             $after = $after instanceof stdClass ? $after : $before;
-            if ($change->word === 'enable' && $change->percentage === null && $change->companies === [] && self::isForNobody($after)) {
+            if ($change->command === 'enable' && $change->percentage === null && $change->companies === [] && self::isForNobody($after)) {
                 return Result::refused("{$change->flag} says 0 %, no company and no rule, so that it would be on for nobody; nothing was changed."
                     . " For everybody type `php artisan feature:enable {$change->flag} --percentage=100`,"
                     . " for some `php artisan feature:enable {$change->flag} --company=ID`");
@@ -202,7 +202,7 @@ final class Overlay
             default => "changed $name: for this copy of the application only",
         };
 
-        return new Result(Result::DONE, "{$this->environment}, $name: {$change->word} {$change->flag}\n$summary\n$end");
+        return new Result(Result::DONE, "{$this->environment}, $name: {$change->command} {$change->flag}\n$summary\n$end");
     }
 
     /** The patch that makes the change to the flag. */
@@ -210,7 +210,7 @@ final class Overlay
     {
         // The patch names the state, since the document may have the flag as a bare true or false.
         $patch = (object) ['enabled' => $flag->enabled];
-        if ($change->word === 'enable') {
+        if ($change->command === 'enable') {
             $patch->enabled = true;
             $percentage = $change->percentage;
             if ($percentage === null && $change->companies !== [] && !$flag->enabled) {
@@ -218,12 +218,12 @@ final class Overlay
             }
             self::percentage($patch, $flag, $percentage);
             self::companies($patch, $flag, $base, $entry, $change->companies, 'allow');
-        } elseif ($change->word === 'disable' && $change->companies === []) {
+        } elseif ($change->command === 'disable' && $change->companies === []) {
             $patch->enabled = false;
-        } elseif ($change->word === 'rollout') {
+        } elseif ($change->command === 'rollout') {
             self::percentage($patch, $flag, $change->percentage);
         } else {
-            $into = ['disable' => 'deny', 'deny' => 'deny', 'allow' => 'allow', 'forget' => null][$change->word];
+            $into = ['disable' => 'deny', 'deny' => 'deny', 'allow' => 'allow', 'forget' => null][$change->command];
             self::companies($patch, $flag, $base, $entry, $change->companies, $into);
         }
 

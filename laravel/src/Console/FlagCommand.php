@@ -72,24 +72,24 @@ abstract class FlagCommand extends Command
     protected function finish(Result $result): int
     {
         if ($result->text !== '') {
-            $text = $this->isJson() ? $result->text : $this->inArtisansWords($result->text);
+            $text = $this->isJson() ? $result->text : $this->withArtisanCommands($result->text);
             $this->output->writeln($text, OutputInterface::OUTPUT_RAW);
         }
         // A JSON document contains the error itself.
         if ($result->error !== '' && ($result->text === '' || !$this->isJson())) {
-            $this->complain($this->inArtisansWords($result->error));
+            $this->complain($this->withArtisanCommands($result->error));
         }
 
         return $result->code;
     }
 
     /** Replaces commands of `flagstone` in hints by those of artisan, which have the application's store. */
-    private function inArtisansWords(string $text): string
+    private function withArtisanCommands(string $text): string
     {
-        $word = /** @param array<array-key, string> $found */ fn (array $found): string
+        $command = /** @param array<array-key, string> $found */ fn (array $found): string
             => $this->getApplication()?->has("feature:{$found[1]}") === true ? "php artisan feature:{$found[1]}" : $found[0];
 
-        return (string) \preg_replace_callback('/(?<=`|: |, or )flagstone (?:--store(?:=| )(?:\'[^\']*\'|[^\s\']+)+ )?([a-z-]+)/', $word, $text);
+        return (string) \preg_replace_callback('/(?<=`|: |, or )flagstone (?:--store(?:=| )(?:\'[^\']*\'|[^\s\']+)+ )?([a-z-]+)/', $command, $text);
     }
 
     /** Warns that another store answers than the one that this application names, where the command `flagstone` is not asked. */
@@ -188,10 +188,10 @@ abstract class FlagCommand extends Command
     /** @param list<string> $arguments of the command `flagstone` */
     protected function relay(Changer $changer, array $arguments): int
     {
-        $word = (string) \array_shift($arguments);
+        $command = (string) \array_shift($arguments);
         $arguments = [...$this->common(), ...$arguments];
-        $run = /** @param list<string> $more */ function (array $more, bool $json) use ($changer, $word, $arguments): Result {
-            return $changer->command([$word, ...$more, ...$arguments], $json);
+        $run = /** @param list<string> $more */ function (array $more, bool $json) use ($changer, $command, $arguments): Result {
+            return $changer->command([$command, ...$more, ...$arguments], $json);
         };
 
         return $this->finish($this->asking($run));
@@ -240,8 +240,8 @@ abstract class FlagCommand extends Command
         if (!$result->asks && Value::bool($would, 'reach', 'asks') !== true) {
             return $result;
         }
-        $this->output->writeln($this->inArtisansWords($result->text), OutputInterface::OUTPUT_RAW);
-        $this->output->writeln($this->inArtisansWords($result->error), OutputInterface::OUTPUT_RAW);
+        $this->output->writeln($this->withArtisanCommands($result->text), OutputInterface::OUTPUT_RAW);
+        $this->output->writeln($this->withArtisanCommands($result->error), OutputInterface::OUTPUT_RAW);
         if (!$this->confirm('Go on?')) {
             return Result::refused('nothing was changed');
         }
@@ -254,14 +254,14 @@ abstract class FlagCommand extends Command
     /**
      * @param array<string, mixed> $more of Change
      */
-    protected function change(Changer $changer, string $word, array $more = []): int
+    protected function change(Changer $changer, string $command, array $more = []): int
     {
         $base = $this->text('expect-generation');
         if ($base !== null && !\ctype_digit($base)) {
             return $this->refuse("--expect-generation is \"$base\", expected a generation's number");
         }
         try {
-            $change = new Change($word, $this->flag(), ...$more, ...[
+            $change = new Change($command, $this->flag(), ...$more, ...[
                 'reason' => $this->text('reason'),
                 'dryRun' => (bool) $this->option('dry-run'),
                 'base' => $base === null ? null : (int) $base,
@@ -296,18 +296,18 @@ abstract class FlagCommand extends Command
     }
 
     /** Runs a change of companies that were typed, or that a file lists. */
-    protected function changeListed(Changer $changer, string $word): int
+    protected function changeListed(Changer $changer, string $command): int
     {
         $companies = $this->listed($this->argument('company'));
         $file = $this->text('from-file');
         if ($companies === [] && $file === null) {
-            return $this->refuse("feature:$word needs the company: The companies, or --from-file=LIST");
+            return $this->refuse("feature:$command needs the company: The companies, or --from-file=LIST");
         }
         if ($file !== null && $changer->isFile()) {
             return $this->refuse('--from-file is for a published store; here flags.json itself answers (the driver is "file"): write the ids in it');
         }
 
-        return $this->change($changer, $word, ['companies' => $companies]);
+        return $this->change($changer, $command, ['companies' => $companies]);
     }
 
     /** @param list<string> $more */
@@ -332,7 +332,7 @@ abstract class FlagCommand extends Command
     /** Shows the change, and asks. It is refused if the session is not interactive. */
     protected function agreed(string $what, string $question): bool
     {
-        $what = $this->inArtisansWords($what);
+        $what = $this->withArtisanCommands($what);
         if ($this->isJson() || !$this->input->isInteractive()) {
             $this->complain("production: $what\n" . 'refused; with --yes it is done without asking');
 

@@ -8,10 +8,10 @@ use Flagstone\Laravel\Changes\Changer;
 
 final class PlanCommand extends FlagCommand
 {
-    private const WORDS = ['show', 'start', 'hold', 'resume', 'advance', 'abort'];
+    private const SUBCOMMANDS = ['show', 'start', 'hold', 'resume', 'advance', 'abort'];
 
     protected $signature = 'feature:plan
-        {word : show, start, hold, resume, advance or abort}
+        {subcommand : show, start, hold, resume, advance or abort}
         {flag? : The flag\'s key; show without one tells of all plans}
         {--reason= : Why, for the audit trail}
         {--stage= : Of resume and advance: enter this stage. Without it, resume goes on from what is on now, and advance enters the next}
@@ -24,13 +24,13 @@ final class PlanCommand extends FlagCommand
 
     public function handle(Changer $changer): int
     {
-        $word = $this->word('word') ?? '';
-        if (!\in_array($word, self::WORDS, true)) {
-            return $this->refuse("There is no feature:plan $word; there are " . \implode(', ', self::WORDS));
+        $subcommand = $this->word('subcommand') ?? '';
+        if (!\in_array($subcommand, self::SUBCOMMANDS, true)) {
+            return $this->refuse("There is no feature:plan $subcommand; there are " . \implode(', ', self::SUBCOMMANDS));
         }
         $key = $this->flag();
-        if ($key === '' && $word !== 'show') {
-            return $this->refuse("feature:plan $word needs the flag: The flag's key");
+        if ($key === '' && $subcommand !== 'show') {
+            return $this->refuse("feature:plan $subcommand needs the flag: The flag's key");
         }
         $options = $this->option('dry-run') ? ['--dry-run'] : [];
         foreach (['reason', 'stage', 'wait', 'expect-generation'] as $name) {
@@ -38,6 +38,6 @@ final class PlanCommand extends FlagCommand
             $options = [...$options, ...($value === null ? [] : ["--$name=$value"])];
         }
 
-        return $this->relay($changer, ["plan $word", ...$options, ...($key === '' ? [] : ['--', $key])]);
+        return $this->relay($changer, ["plan $subcommand", ...$options, ...($key === '' ? [] : ['--', $key])]);
     }
 }

@@ -29,14 +29,14 @@ final class Words
     /** Action and flags: kill portal; publish: a, b, c, d, e and 3 more. */
     public function what(): string
     {
-        $word = \str_replace('_', '-', $this->change->action);
+        $command = \str_replace('_', '-', $this->change->action);
         if ($this->change->flag !== null) {
-            return "$word {$this->change->flag}";
+            return "$command {$this->change->flag}";
         }
         $flags = $this->flags();
         $more = \count($flags) - self::FLAGS;
 
-        return $flags === [] ? $word : "$word: " . \implode(', ', \array_slice($flags, 0, self::FLAGS)) . ($more > 0 ? " and $more more" : '');
+        return $flags === [] ? $command : "$command: " . \implode(', ', \array_slice($flags, 0, self::FLAGS)) . ($more > 0 ? " and $more more" : '');
     }
 
     /** User and machine: alice@web-1 */

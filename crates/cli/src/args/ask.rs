@@ -1,4 +1,4 @@
-//! The words that only ask.
+//! Commands that only ask.
 
 use super::values::{base_url, between, company, flag_key, hours, instant, percentage, since};
 use crate::doctor::{KINDS, Kind};

@@ -3,7 +3,7 @@
 //! The scripts of `flagstone completions` run `flagstone --candidates` with what stands before the cursor. Nothing is printed
 //! where their own offers will do.
 
-use super::{Arguments, Word};
+use super::Arguments;
 use crate::{identity, store_view};
 use clap::{ArgAction, Command};
 use flagstone::publish::Store;
@@ -30,7 +30,7 @@ pub fn answer(typed: &[OsString]) -> Option<ExitCode> {
     }
     let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let (kind, store) = at_cursor(&words);
-    let arguments = Arguments { store, json: false, relayed: None, word: Word::List };
+    let arguments = Arguments { store, json: false, relayed: None, command: super::Command::List };
     let found = kind.and_then(|kind| candidates(kind, &arguments)).unwrap_or_default();
     // What is offered becomes a part of a command. A damaged head may say anything.
     let found: Vec<String> =

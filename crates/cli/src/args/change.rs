@@ -1,4 +1,4 @@
-//! The words that change what is on.
+//! Commands that change what is on.
 
 use super::ask::Memory;
 use super::values::{Named, company, flag_key, name, percentage, reason, release, target};

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 pub struct Plan {
     /// What to do with it.
     #[command(subcommand)]
-    pub word: PlanSubcommand,
+    pub command: PlanSubcommand,
 }
 
 /// What there is to do with plans.
@@ -91,7 +91,7 @@ pub struct PlanTick {
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Guard {
     #[command(subcommand)]
-    pub word: Option<GuardWord>,
+    pub command: Option<GuardSubcommand>,
     /// Say what would be done, and change nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -105,7 +105,7 @@ pub struct Guard {
 
 /// Commands about the guard.
 #[derive(Debug, Subcommand)]
-pub enum GuardWord {
+pub enum GuardSubcommand {
     /// Show who watches, since when, each flag's evidence, and what would be done
     Status,
     /// Have the guard do nothing for a while: it counts, and plans wait

@@ -4,7 +4,7 @@
 
 use super::LITERAL;
 use crate::company_text::meaning;
-use crate::words;
+use crate::display;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, Error, ValueHint};
@@ -73,8 +73,8 @@ fn refusal(argument: &Arg, value: &str, literal: bool) -> Option<String> {
         None => id.to_owned(),
     };
     meaning(value).map(|meant| {
-        let meant = meant.explain(|id| option(&words::plain(id)));
-        format!("{name}: found {}, {meant}. With --literal it is one company's id", words::quoted(value))
+        let meant = meant.explain(|id| option(&display::plain(id)));
+        format!("{name}: found {}, {meant}. With --literal it is one company's id", display::quoted(value))
     })
 }
 
@@ -102,15 +102,15 @@ mod tests {
         "ed25519:x",
     ];
 
-    /// Each command that does something, by its words.
+    /// Each command that does something, by its name.
     fn leaves(command: &Command, path: &mut Vec<String>, found: &mut Vec<(Vec<String>, Vec<Arg>)>) {
         let own: Vec<Arg> = command.get_arguments().cloned().collect();
         if !command.is_subcommand_required_set() {
             found.push((path.clone(), own));
         }
-        for word in command.get_subcommands() {
-            path.push(word.get_name().to_owned());
-            leaves(word, path, found);
+        for subcommand in command.get_subcommands() {
+            path.push(subcommand.get_name().to_owned());
+            leaves(subcommand, path, found);
             path.pop();
         }
     }

@@ -78,12 +78,12 @@ pub struct Import {
 pub struct Key {
     /// What to do; without it, show the keys.
     #[command(subcommand)]
-    pub word: Option<KeyWord>,
+    pub command: Option<KeySubcommand>,
 }
 
 /// What is done with keys.
 #[derive(Debug, Subcommand)]
-pub enum KeyWord {
+pub enum KeySubcommand {
     /// Make this store's key, if it has none
     Make,
     /// Take exports that this key has signed

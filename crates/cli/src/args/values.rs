@@ -1,8 +1,8 @@
 //! Values as they are typed.
 
 use super::Target;
+use crate::display;
 use crate::probe::read;
-use crate::words;
 use flagstone::definition::{CompanyId, Percentage};
 use flagstone::publish::MachineName;
 use flagstone::time;
@@ -91,7 +91,7 @@ pub(super) fn release(text: &str) -> Result<Named, String> {
 }
 
 pub(super) fn percentage(text: &str) -> Result<Percentage, String> {
-    words::parse_percentage(text)
+    display::parse_percentage(text)
         .ok_or_else(|| "expected a number from 0 to 100 with up to three decimals".to_owned())
 }
 
@@ -109,7 +109,7 @@ pub(super) fn base_url(text: &str) -> Result<String, String> {
 
 pub(super) fn between<const MOST: usize>(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| (1..=MOST).contains(number));
-    number.ok_or_else(|| format!("expected a number from 1 to {}", words::thousands(MOST as u64)))
+    number.ok_or_else(|| format!("expected a number from 1 to {}", display::thousands(MOST as u64)))
 }
 
 pub(super) fn key_name(text: &str) -> Result<String, String> {

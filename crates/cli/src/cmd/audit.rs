@@ -4,20 +4,20 @@ use super::{change, history};
 use crate::args::{Arguments, Audit};
 use crate::output::{BAD, BOLD, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
-use crate::{store_view, words};
+use crate::{display, store_view};
 use flagstone::audit::Record;
 use flagstone::publish::{AuditCheck, Store};
 use flagstone::{answer_history, audit, time};
 use serde_json::json;
 
-pub fn run(arguments: &Arguments, word: &Audit, output: &mut Output) -> Outcome {
+pub fn run(arguments: &Arguments, command: &Audit, output: &mut Output) -> Outcome {
     let store = store_view::store(arguments)?;
-    let keys = word.flag.as_deref().map(|flag| keys(&store, flag));
+    let keys = command.flag.as_deref().map(|flag| keys(&store, flag));
     let progress = Progress::begin("verifying the audit trail".to_owned());
     let (mut records, mut times) = (Vec::new(), Vec::new());
     let check = store.read_audit(|record| {
         times.push(time::parse_rfc3339(record.at.as_bytes()).unwrap_or_default());
-        if !word.verify && concerns(keys.as_deref(), &record) {
+        if !command.verify && concerns(keys.as_deref(), &record) {
             records.push((times.len() - 1, record));
         }
     });
@@ -25,13 +25,14 @@ pub fn run(arguments: &Arguments, word: &Audit, output: &mut Output) -> Outcome 
     drop(progress);
     // The order of the trail decides: a record that a wrong clock dated is neither hidden nor shown for its date.
     let ordered = answer_history::in_order(&times, time::now());
-    let recent =
-        |place: usize| word.since.is_none_or(|since| ordered.get(place).is_none_or(|(at, _)| *at >= since));
+    let recent = |place: usize| {
+        command.since.is_none_or(|since| ordered.get(place).is_none_or(|(at, _)| *at >= since))
+    };
     records.retain(|(place, _)| recent(*place));
     let wrong =
         records.iter().filter(|(place, _)| ordered.get(*place).is_some_and(|(_, fits)| !fits)).count();
     let records: Vec<Record> = records.into_iter().map(|(_, record)| record).collect();
-    if let Some(flag) = word.flag.as_ref().filter(|_| records.is_empty() && word.since.is_none()) {
+    if let Some(flag) = command.flag.as_ref().filter(|_| records.is_empty() && command.since.is_none()) {
         let served = store_view::served(arguments, output)?;
         if served.snapshot.find(flag.as_bytes()).is_none() {
             let unknown = store_view::unknown_flag(&served.snapshot, served.view.generation, flag);
@@ -45,7 +46,7 @@ pub fn run(arguments: &Arguments, word: &Audit, output: &mut Output) -> Outcome 
         print_record(record, keys.as_deref(), output);
     }
     if wrong > 0 {
-        let records = words::counted(wrong as u64, "record");
+        let records = display::counted(wrong as u64, "record");
         output.line(output.paint(
             WARN,
             format!("a clock was wrong: the dates of {records} do not fit the order of the trail"),
@@ -60,7 +61,7 @@ pub fn run(arguments: &Arguments, word: &Audit, output: &mut Output) -> Outcome 
         "first_bad": check.first_bad,
         "torn_end": check.torn_end,
         "wrong_clocks": wrong,
-        "trail": (!word.verify).then_some(&records),
+        "trail": (!command.verify).then_some(&records),
     }));
     Ok(if check.first_bad.is_none() { Exit::Yes } else { Exit::No })
 }
@@ -87,7 +88,7 @@ fn concerns(keys: Option<&[String]>, record: &Record) -> bool {
 }
 
 fn print_record(record: &Record, of: Option<&[String]>, output: &mut Output) {
-    let flag = record.flag.as_deref().map_or(String::new(), |flag| format!(" {}", words::plain(flag)));
+    let flag = record.flag.as_deref().map_or(String::new(), |flag| format!(" {}", display::plain(flag)));
     let (outcome, style) = match record.outcome {
         audit::Outcome::Intended => ("begun", DIM),
         audit::Outcome::Done => ("done", GOOD),
@@ -101,19 +102,19 @@ fn print_record(record: &Record, of: Option<&[String]>, output: &mut Output) {
     output.line(format!(
         "{} {} {}{flag} {}{intention}, {generations}, by {}",
         output.paint(BOLD, record.seq),
-        history::second(&words::plain(&record.at)),
-        record.action.word(),
+        history::second(&display::plain(&record.at)),
+        record.action.name(),
         output.paint(style, outcome),
-        words::plain(&record.actor.to_string()),
+        display::plain(&record.actor.to_string()),
     ));
     if let Some(reason) = &record.reason {
-        output.line(format!("  {}", words::quoted(reason)));
+        output.line(format!("  {}", display::quoted(reason)));
     }
     if let Some(error) = &record.error {
-        output.line(format!("  {}", output.paint(BAD, words::plain(error))));
+        output.line(format!("  {}", output.paint(BAD, display::plain(error))));
     }
     if let Some(torn) = &record.torn {
-        let bytes = words::counted(torn.bytes, "byte");
+        let bytes = display::counted(torn.bytes, "byte");
         output.line(format!("  it follows {bytes} of a line that was never finished"));
     }
     let mut differences = record.differences.clone();
@@ -122,19 +123,19 @@ fn print_record(record: &Record, of: Option<&[String]>, output: &mut Output) {
     });
     change::differences(&differences, output);
     if record.more_differences > 0 {
-        let more = words::counted(record.more_differences, "field");
+        let more = display::counted(record.more_differences, "field");
         output.line(format!("  … and {more} that the trail only counts"));
     }
 }
 
 fn verdict(check: &AuditCheck, output: &mut Output) {
-    let good = words::counted(check.records, "record");
+    let good = display::counted(check.records, "record");
     match &check.first_bad {
         None => {
             let agree = match check.snapshots {
                 0 => String::new(),
                 1 => "; 1 snapshot agrees".to_owned(),
-                more => format!("; {} snapshots agree", words::thousands(more)),
+                more => format!("; {} snapshots agree", display::thousands(more)),
             };
             output.line(format!("{}: {good}, each as it was written{agree}", output.paint(GOOD, "whole")));
         }
@@ -144,7 +145,7 @@ fn verdict(check: &AuditCheck, output: &mut Output) {
                 output.paint(BAD, "broken"),
                 bad.line,
                 bad.seq,
-                words::plain(&bad.problem)
+                display::plain(&bad.problem)
             ));
             output.line(format!(
                 "{good} before it are as they were written; compare with a copy kept elsewhere"

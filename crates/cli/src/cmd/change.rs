@@ -2,9 +2,9 @@
 
 use crate::args::{self, Arguments, By, WeighedChange};
 use crate::impact::{self, Listed};
-use crate::machines::{self, Relay, Word};
+use crate::machines::{self, Relay, RemoteCommand};
 use crate::output::{BAD, BOLD, DIM, Failure, GOOD, Output, WARN};
-use crate::{identity, store_view, words};
+use crate::{display, identity, store_view};
 use flagstone::Snapshot;
 use flagstone::audit::{Actor, Difference};
 use flagstone::definition::{CompanyId, Definitions};
@@ -42,7 +42,7 @@ pub fn begin(
     let begun = begin_at_once(arguments, by, what, reason, output)?;
     match &begun.config_problem {
         None => Ok(begun),
-        Some(problem) => Err(Failure::Refused(format!("{}; nothing was changed", words::plain(problem)))),
+        Some(problem) => Err(Failure::Refused(format!("{}; nothing was changed", display::plain(problem)))),
     }
 }
 
@@ -62,7 +62,7 @@ pub fn begin_at_once(
     if let Some(environment) = arguments.relayed.as_deref().filter(|name| *name != store.environment()) {
         return Err(Failure::Refused(format!(
             "the change was sent for {}, and this store is for {}; nothing was changed",
-            words::plain(environment),
+            display::plain(environment),
             store.environment()
         )));
     }
@@ -85,8 +85,12 @@ impl ChangeContext {
         all.splice(end..end, more.into_iter().chain(reason));
         match self.config_problem.as_ref().or(self.config.ignored.as_ref()) {
             _ if self.local_only => Relay::default(),
-            Some(problem) => machines::unknown(words::plain(problem).into_owned()),
-            None => machines::send(&self.config, self.store.environment(), Word { arguments: all, input }),
+            Some(problem) => machines::unknown(display::plain(problem).into_owned()),
+            None => machines::send(
+                &self.config,
+                self.store.environment(),
+                RemoteCommand { arguments: all, input },
+            ),
         }
     }
 
@@ -109,29 +113,31 @@ impl ChangeContext {
     /// Prints the reach of the change from `before`, and asks if it must be confirmed. Returns the reach for `--json`.
     pub fn weigh(
         &self,
-        word: &WeighedChange,
+        command: &WeighedChange,
         before: Option<&Snapshot>,
         definitions: (&Definitions, &Definitions),
         dry_run: bool,
         output: &mut Output,
     ) -> Result<Value, Failure> {
-        self.weigh_edits(word, before, (definitions, &[]), dry_run, output)
+        self.weigh_edits(command, before, (definitions, &[]), dry_run, output)
     }
 
     /// Weighs the edits of a file; those in `reviewed`, where the file spells out who loses the flag, ask nothing.
     pub fn weigh_edits(
         &self,
-        word: &WeighedChange,
+        command: &WeighedChange,
         before: Option<&Snapshot>,
         (definitions, reviewed): ((&Definitions, &Definitions), &[String]),
         dry_run: bool,
         output: &mut Output,
     ) -> Result<Value, Failure> {
-        let list = match self.companies(&word.reach)? {
-            Listed::None => return self.weigh_pilots(word, before, (definitions, reviewed), dry_run, output),
+        let list = match self.companies(&command.reach)? {
+            Listed::None => {
+                return self.weigh_pilots(command, before, (definitions, reviewed), dry_run, output);
+            }
             Listed::List(list) => list,
             Listed::Unreadable(problem) => {
-                impact::agreed_unknown(&problem, word.yes || dry_run, output)?;
+                impact::agreed_unknown(&problem, command.yes || dry_run, output)?;
                 return Ok(json!({ "asks": true, "problem": problem }));
             }
         };
@@ -139,14 +145,14 @@ impl ChangeContext {
         let reach = impact::of_definitions(&list, share, before, definitions, self.store.environment())?
             .with_reviewed(reviewed);
         reach.tell(output);
-        reach.agreed(word.yes || dry_run, output)?;
+        reach.agreed(command.yes || dry_run, output)?;
         Ok(reach.json())
     }
 
     /// Weighs the effect on pilots without a list: their companies are known.
     fn weigh_pilots(
         &self,
-        word: &WeighedChange,
+        command: &WeighedChange,
         before: Option<&Snapshot>,
         (definitions, reviewed): ((&Definitions, &Definitions), &[String]),
         dry_run: bool,
@@ -161,7 +167,7 @@ impl ChangeContext {
             return Ok(Value::Null);
         };
         reach.tell(output);
-        reach.agreed(word.yes || dry_run, output)?;
+        reach.agreed(command.yes || dry_run, output)?;
         Ok(reach.json())
     }
 
@@ -189,35 +195,35 @@ impl ChangeContext {
     }
 
     /// True if there is a list to weigh a change with.
-    pub fn weighs(&self, word: &WeighedChange) -> bool {
+    pub fn weighs(&self, command: &WeighedChange) -> bool {
         let config = &self.config;
-        let none = word.reach.list.is_none() && config.companies.is_none() && config.ignored.is_none();
+        let none = command.reach.list.is_none() && config.companies.is_none() && config.ignored.is_none();
         !self.relayed && !none
     }
 
     /// True if a publish of all flags is weighed: with a list, or if some flags are pilots.
-    pub fn weighs_all(&self, word: &WeighedChange) -> bool {
+    pub fn weighs_all(&self, command: &WeighedChange) -> bool {
         let has_pilots = || impact::has_pilots(&self.store.definitions(self.generation).unwrap_or_default());
-        self.weighs(word) || (!self.relayed && self.generation > 0 && has_pilots())
+        self.weighs(command) || (!self.relayed && self.generation > 0 && has_pilots())
     }
 
     /// Weighs, as [`weigh`](Self::weigh), a file's merge that is to replace all that is published. Returns the generation that it was
     /// weighed against, too. An unreadable published generation is no reason to keep it.
     pub fn weigh_all(
         &self,
-        word: &WeighedChange,
+        command: &WeighedChange,
         merged: &Merged,
         dry_run: bool,
         output: &mut Output,
     ) -> Result<(Value, Option<u64>), Failure> {
-        if !self.weighs_all(word) {
+        if !self.weighs_all(command) {
             return Ok((Value::Null, None));
         }
         let snapshot = self.store.snapshot(self.generation).ok();
         let before =
             snapshot.as_ref().and_then(|snapshot| store_view::definitions(snapshot).ok()).unwrap_or_default();
         let edits = ((&before, &merged.definitions), merged.reviewed.as_slice());
-        let told = self.weigh_edits(word, snapshot.as_ref(), edits, dry_run, output)?;
+        let told = self.weigh_edits(command, snapshot.as_ref(), edits, dry_run, output)?;
         // A merge that asks nothing is made again if another publish was quicker.
         let base = (!told.is_null()).then_some(self.generation);
         Ok((told, base))
@@ -233,8 +239,8 @@ pub fn announce(store: &Store, change: &Change, generation: u64, what: &str, out
     output.line_now(format!(
         "{} on {}, {generation}: {}",
         output.paint(BOLD, store.environment()),
-        words::plain(&change.actor.host),
-        words::plain(what)
+        display::plain(&change.actor.host),
+        display::plain(what)
     ));
 }
 
@@ -249,7 +255,7 @@ pub fn differences(differences: &[Difference], output: &mut Output) {
             continue;
         }
         if whole && difference.flag.is_some() {
-            let (style, sign, word) = match difference.after {
+            let (style, sign, note) = match difference.after {
                 Some(_) => (GOOD, "+", "new"),
                 None => (BAD, "-", "gone"),
             };
@@ -257,7 +263,7 @@ pub fn differences(differences: &[Difference], output: &mut Output) {
             output.line(format!(
                 "  {} {}",
                 output.paint(style, format!("{sign} {flag}")),
-                output.paint(DIM, word)
+                output.paint(DIM, note)
             ));
             of = None;
             continue;
@@ -270,11 +276,11 @@ pub fn differences(differences: &[Difference], output: &mut Output) {
         match state {
             true => output
                 .line(output.paint(DIM, "    what the store keeps with it, such as how far its plan is")),
-            false => output.line(format!("    {}  {}", words::plain(&field), values(difference))),
+            false => output.line(format!("    {}  {}", display::plain(&field), values(difference))),
         }
     }
     if differences.len() > FIELDS {
-        let more = words::thousands((differences.len() - FIELDS) as u64);
+        let more = display::thousands((differences.len() - FIELDS) as u64);
         output.line(format!("  … and {more} more fields (--json shows all)"));
     }
 }
@@ -283,9 +289,9 @@ pub fn differences(differences: &[Difference], output: &mut Output) {
 pub fn counted(differences: &[Difference]) -> String {
     let flags: BTreeSet<_> = differences.iter().filter_map(|difference| difference.flag.as_deref()).collect();
     let segments = differences.iter().any(|difference| difference.flag.is_none());
-    let fields = words::counted(differences.len() as u64, "field");
+    let fields = display::counted(differences.len() as u64, "field");
     let and = if segments { " and the segments" } else { "" };
-    format!("{}{and} ({fields})", words::counted(flags.len() as u64, "flag"))
+    format!("{}{and} ({fields})", display::counted(flags.len() as u64, "flag"))
 }
 
 /// The field without its flag; true if it is the whole flag.
@@ -301,18 +307,19 @@ pub fn field(difference: &Difference) -> (String, bool) {
 pub fn values(difference: &Difference) -> String {
     if let Some(list) = &difference.list {
         let side = |sign, count: u64, first: &[CompanyId]| {
-            let shown = first.iter().map(words::company).collect::<Vec<_>>().join(", ");
+            let shown = first.iter().map(display::company).collect::<Vec<_>>().join(", ");
             let more = count.saturating_sub(first.len() as u64);
             let more =
-                if more > 0 { format!(" … and {} more", words::thousands(more)) } else { String::new() };
+                if more > 0 { format!(" … and {} more", display::thousands(more)) } else { String::new() };
             format!("{sign} {shown}{more}")
         };
         let added = (list.added > 0).then(|| side("added", list.added, &list.first_added));
         let removed = (list.removed > 0).then(|| side("removed", list.removed, &list.first_removed));
         return added.into_iter().chain(removed).collect::<Vec<_>>().join("; ");
     }
-    let side =
-        |value: &Option<Value>| value.as_ref().map_or("nothing".to_owned(), |value| words::short(value, 60));
+    let side = |value: &Option<Value>| {
+        value.as_ref().map_or("nothing".to_owned(), |value| display::short(value, 60))
+    };
     format!("{} → {}", side(&difference.before), side(&difference.after))
 }
 

@@ -3,7 +3,7 @@
 use crate::args::{Arguments, Check};
 use crate::output::{BAD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
-use crate::{inputs, store_view, words};
+use crate::{display, inputs, store_view};
 use flagstone::definition::{self, Problem, ReadError, Report, Severity};
 use flagstone::merge::{Renaming, lookalikes};
 use serde_json::json;
@@ -16,29 +16,29 @@ const PROBLEMS: usize = 100;
 /// The most warnings that are printed beside something more important.
 const WARNINGS: usize = 5;
 
-pub fn run(arguments: &Arguments, word: &Check, output: &mut Output) -> Outcome {
-    let name = store_view::file_name(&word.file);
-    let bytes = read(&word.file)?;
-    let (mut report, flags, environments) = check(&name, &bytes, word.environment.as_deref());
+pub fn run(arguments: &Arguments, command: &Check, output: &mut Output) -> Outcome {
+    let name = store_view::file_name(&command.file);
+    let bytes = read(&command.file)?;
+    let (mut report, flags, environments) = check(&name, &bytes, command.environment.as_deref());
     if !report.has_errors() {
-        report.problems.extend(renamed(arguments, word, &name, &bytes));
+        report.problems.extend(renamed(arguments, command, &name, &bytes));
     }
     let (errors, warnings) = (report.errors() as u64, report.warnings() as u64);
     problems(&report, output);
-    let among = match (&word.environment, environments.as_slice()) {
-        (Some(environment), _) => format!(" for {}", words::plain(environment)),
+    let among = match (&command.environment, environments.as_slice()) {
+        (Some(environment), _) => format!(" for {}", display::plain(environment)),
         (None, []) => String::new(),
-        (None, names) => format!(" as it is and for {}", words::plain(&names.join(", "))),
+        (None, names) => format!(" as it is and for {}", display::plain(&names.join(", "))),
     };
     let warned =
-        if warnings > 0 { format!(", {}", words::counted(warnings, "warning")) } else { String::new() };
+        if warnings > 0 { format!(", {}", display::counted(warnings, "warning")) } else { String::new() };
     match errors {
         0 => {
             let well = output.paint(GOOD, "fine");
-            output.line(format!("{name}: {well}, {}{among}{warned}", words::counted(flags, "flag")));
+            output.line(format!("{name}: {well}, {}{among}{warned}", display::counted(flags, "flag")));
         }
         _ => {
-            let bad = output.paint(BAD, words::counted(errors, "error"));
+            let bad = output.paint(BAD, display::counted(errors, "error"));
             output.line(format!("{name}: {bad}{warned}{among}: not to be published"));
         }
     }
@@ -63,9 +63,11 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let name = path.display().to_string();
     let opened = inputs::open(path).map_err(|source| ReadError::Io { path: name.clone(), source });
     opened.and_then(|file| definition::read_opened(file, &name)).map_err(|error| match error {
-        ReadError::Io { .. } => Failure::Unknown(format!("cannot read {}", words::plain(&error.to_string()))),
+        ReadError::Io { .. } => {
+            Failure::Unknown(format!("cannot read {}", display::plain(&error.to_string())))
+        }
         ReadError::TooLarge(report) => {
-            Failure::Refused(words::plain(report.to_string().trim_end()).into_owned())
+            Failure::Refused(display::plain(report.to_string().trim_end()).into_owned())
         }
     })
 }
@@ -73,7 +75,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 /// Checks a file: all problems, the number of flags, and the environments checked.
 fn check(name: &str, bytes: &[u8], environment: Option<&str>) -> (Report, u64, Vec<String>) {
     let _progress = Progress::begin(format!("checking {name}"));
-    let today = words::today();
+    let today = display::today();
     let document = match definition::parse(name, bytes) {
         Ok(document) => document,
         Err(report) => return (report, 0, Vec::new()),
@@ -93,16 +95,16 @@ fn check(name: &str, bytes: &[u8], environment: Option<&str>) -> (Report, u64, V
 }
 
 /// Probable renames without `"was"`, if a store is named that runs an earlier file.
-fn renamed(arguments: &Arguments, word: &Check, name: &str, bytes: &[u8]) -> Vec<Problem> {
+fn renamed(arguments: &Arguments, command: &Check, name: &str, bytes: &[u8]) -> Vec<Problem> {
     let found = || -> Option<Vec<Problem>> {
         store_view::directory(arguments).ok()?;
         let store = store_view::store(arguments).ok()?;
-        let environment = word.environment.as_deref().unwrap_or(store.environment());
+        let environment = command.environment.as_deref().unwrap_or(store.environment());
         if environment != store.environment() {
             return None;
         }
         let document = definition::parse(name, bytes).ok()?;
-        let (file, _) = document.resolve(Some(environment), &words::today()).ok()?;
+        let (file, _) = document.resolve(Some(environment), &display::today()).ok()?;
         let running = store.definitions(store.generation().ok()?).ok()?;
         let problem = |renaming: Renaming| {
             let pointer = format!("/flags/{}", renaming.to);
@@ -134,8 +136,8 @@ pub fn warnings(file: &Path, report: &Report, output: &mut Output) {
     if more > 0 {
         output.line(format!(
             "… and {}: `flagstone check {}` shows them",
-            words::counted(more as u64, "more warning"),
-            words::plain(&file.to_string_lossy())
+            display::counted(more as u64, "more warning"),
+            display::plain(&file.to_string_lossy())
         ));
     }
 }
@@ -145,7 +147,7 @@ pub fn unusable(name: &str, report: &Report, then: &str, output: &mut Output) ->
     problems(report, output);
     output.detail("file", name);
     output.detail("problems", &report.problems);
-    let errors = words::counted(report.errors() as u64, "error");
+    let errors = display::counted(report.errors() as u64, "error");
     Failure::Unknown(format!("{name}: {errors}: {then}"))
 }
 
@@ -153,7 +155,7 @@ pub fn unusable(name: &str, report: &Report, then: &str, output: &mut Output) ->
 pub fn problems(report: &Report, output: &mut Output) {
     for problem in report.problems.iter().take(PROBLEMS) {
         let style = if problem.severity == Severity::Error { BAD } else { WARN };
-        let text = words::plain(&problem.to_string()).into_owned();
+        let text = display::plain(&problem.to_string()).into_owned();
         // Only the place is emphasized.
         match text.strip_prefix(&problem.file) {
             Some(rest) => {
@@ -166,6 +168,6 @@ pub fn problems(report: &Report, output: &mut Output) {
     }
     let more = report.problems.len().saturating_sub(PROBLEMS) + report.omitted;
     if more > 0 {
-        output.line(format!("… and {} more", words::thousands(more as u64)));
+        output.line(format!("… and {} more", display::thousands(more as u64)));
     }
 }

@@ -4,7 +4,7 @@ use super::history::second;
 use crate::args::{Arguments, History};
 use crate::output::{BAD, Cell, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::question::Attributes;
-use crate::{store_view, words};
+use crate::{display, store_view};
 use flagstone::answer_history::{AnswerChange, Cause, Gap, HistoryQuery, PastAnswer};
 use flagstone::audit::Actor;
 use flagstone::definition::CompanyId;
@@ -15,15 +15,15 @@ const HOUR: i64 = 3_600 * 1_000_000;
 /// The most flags that are named together.
 const NAMED: usize = 5;
 
-pub fn run(arguments: &Arguments, word: &History, company: &CompanyId, output: &mut Output) -> Outcome {
-    let attributes = Attributes::read(word.context.as_deref())?;
+pub fn run(arguments: &Arguments, command: &History, company: &CompanyId, output: &mut Output) -> Outcome {
+    let attributes = Attributes::read(command.context.as_deref())?;
     let store = store_view::store(arguments)?;
-    let to = word.at.unwrap_or_else(flagstone::time::now);
-    let from = to.saturating_sub(i64::from(word.hours) * HOUR);
-    let asked = HistoryQuery { company, context: &attributes, from, to: word.at };
+    let to = command.at.unwrap_or_else(flagstone::time::now);
+    let from = to.saturating_sub(i64::from(command.hours) * HOUR);
+    let asked = HistoryQuery { company, context: &attributes, from, to: command.at };
     let found = store.trace_answers(asked).map_err(Failure::asking)?;
 
-    output.line(sentence(word, company, &found, to, output));
+    output.line(sentence(command, company, &found, to, output));
     if found.turns.len() > 1 {
         output.line("");
         let rows: Vec<Vec<Cell>> = found.turns.iter().map(row).collect();
@@ -34,7 +34,7 @@ pub fn run(arguments: &Arguments, word: &History, company: &CompanyId, output: &
         output.line("");
     }
     for renamed in found.renamed.iter().take(NAMED) {
-        let (flag, was) = (words::plain(&renamed.flag), words::plain(&renamed.was));
+        let (flag, was) = (display::plain(&renamed.flag), display::plain(&renamed.was));
         output.line(format!("{flag} was called {was} until {}", second(&renamed.at)));
     }
     if found.renamed.len() > NAMED {
@@ -56,7 +56,7 @@ pub fn run(arguments: &Arguments, word: &History, company: &CompanyId, output: &
         output.line(output.paint(WARN, self::untold(untold)));
     }
     for (flag, names) in found.lacking.iter().take(NAMED) {
-        let names = words::plain(&names.join(", ")).into_owned();
+        let names = display::plain(&names.join(", ")).into_owned();
         output.line(format!("{flag} was changed too, and reads {names}: ask with --context"));
     }
     if found.lacking.len() > NAMED {
@@ -79,23 +79,23 @@ pub fn run(arguments: &Arguments, word: &History, company: &CompanyId, output: &
 
 /// The answer as a sentence.
 fn sentence(
-    word: &History,
+    command: &History,
     company: &CompanyId,
     found: &answer_history::AnswerHistory,
     to: i64,
     output: &Output,
 ) -> String {
-    let company = words::company(company);
-    let span = match word.at {
-        Some(_) => format!("in the {} before {}", hours(word), words::at(to)),
-        None => format!("in the last {}", hours(word)),
+    let company = display::company(company);
+    let span = match command.at {
+        Some(_) => format!("in the {} before {}", hours(command), display::at(to)),
+        None => format!("in the last {}", hours(command)),
     };
     let part = if found.untold.is_empty() { "" } else { ", as far as can be told" };
     match found.turns.as_slice() {
         [] => {
             let changes = match found.changes {
                 0 => "nobody changed anything".to_owned(),
-                changes => format!("{} reached others only", words::counted(changes, "change")),
+                changes => format!("{} reached others only", display::counted(changes, "change")),
             };
             format!("nothing changed for company {company} {span}{part}: {changes}")
         }
@@ -106,15 +106,15 @@ fn sentence(
             let flags: Vec<&str> = found.turns.iter().filter(alike).map(|turn| turn.flag.as_str()).collect();
             let all = match found.turns.len() - flags.len() {
                 0 => String::new(),
-                others => format!("; {} before that {span}", words::counted(others as u64, "change")),
+                others => format!("; {} before that {span}", display::counted(others as u64, "change")),
             };
             format!("{}{all}{part}", sentence_of_change(&company, &flags, last, output))
         }
     }
 }
 
-fn hours(word: &History) -> String {
-    words::counted(word.hours.into(), "hour")
+fn hours(command: &History) -> String {
+    display::counted(command.hours.into(), "hour")
 }
 
 /// The change as a sentence: `customer_portal went OFF for company 42 at …: kill by alice@web-1, "wrong totals"`.
@@ -125,11 +125,11 @@ fn sentence_of_change(company: &str, flags: &[&str], turn: &AnswerChange, output
         _ => format!("changed to {}", answer(&turn.after)),
     };
     let why = match reason(turn) {
-        Some(reason) => format!(", {}", words::quoted(reason)),
+        Some(reason) => format!(", {}", display::quoted(reason)),
         None => String::new(),
     };
     let who = who(turn).map_or(String::new(), |who| format!(" by {who}"));
-    let flags = words::some(flags.iter().map(|flag| words::plain(flag)), NAMED);
+    let flags = display::some(flags.iter().map(|flag| display::plain(flag)), NAMED);
     let (at, by) = (second(&turn.at), author(turn));
     format!("{flags} {state} for company {company} at {at}: {by}{who}{why}")
 }
@@ -138,11 +138,11 @@ fn row(turn: &AnswerChange) -> Vec<Cell> {
     let style = if turn.after.on { GOOD } else { BAD };
     vec![
         Cell::of(second(&turn.at)),
-        Cell::of(words::plain(&turn.flag)),
+        Cell::of(display::plain(&turn.flag)),
         Cell::of(answer(&turn.before)),
         Cell { text: answer(&turn.after), style },
         Cell::of(author(turn)),
-        Cell::of(reason(turn).map(words::plain).unwrap_or_default()),
+        Cell::of(reason(turn).map(display::plain).unwrap_or_default()),
         Cell::of(who(turn).unwrap_or_default()),
     ]
 }
@@ -151,13 +151,13 @@ fn row(turn: &AnswerChange) -> Vec<Cell> {
 fn answer(said: &PastAnswer) -> String {
     let state = if said.on { "on" } else { "off" };
     let more = match (&said.prerequisite, said.thousandths, said.reason) {
-        (Some(flag), _, _) => format!(" {} is off", words::plain(flag)),
+        (Some(flag), _, _) => format!(" {} is off", display::plain(flag)),
         (None, Some(thousandths), Reason::RolloutIn | Reason::RolloutOut | Reason::Rule) => {
-            format!(" {}", words::percent(thousandths))
+            format!(" {}", display::percent(thousandths))
         }
         _ => String::new(),
     };
-    let variant = said.variant.as_ref().map_or(String::new(), |name| format!(", {}", words::plain(name)));
+    let variant = said.variant.as_ref().map_or(String::new(), |name| format!(", {}", display::plain(name)));
     format!("{state} ({}{more}{variant})", said.reason.as_str())
 }
 
@@ -168,13 +168,13 @@ fn author(turn: &AnswerChange) -> String {
         Cause::Untold { from, to } => {
             format!("generations {from} to {to}, of which the audit trail does not tell")
         }
-        Cause::Change { seq: None, action, .. } => format!("{}, not in the audit trail", action.word()),
+        Cause::Change { seq: None, action, .. } => format!("{}, not in the audit trail", action.name()),
         Cause::Change { action, flag, generation, .. } => {
             let other = flag.as_ref().filter(|flag| **flag != turn.flag);
-            let of = other.map_or(String::new(), |flag| format!(" {}", words::plain(flag)));
+            let of = other.map_or(String::new(), |flag| format!(" {}", display::plain(flag)));
             match action.publishes() {
-                true => format!("{}{of}, generation {generation}", action.word()),
-                false => format!("{}{of}", action.word()),
+                true => format!("{}{of}, generation {generation}", action.name()),
+                false => format!("{}{of}", action.name()),
             }
         }
     }
@@ -188,7 +188,7 @@ fn reason(turn: &AnswerChange) -> Option<&str> {
 }
 
 fn who(turn: &AnswerChange) -> Option<String> {
-    let name = |actor: &Actor| words::plain(&actor.to_string()).into_owned();
+    let name = |actor: &Actor| display::plain(&actor.to_string()).into_owned();
     match &turn.cause {
         Cause::Change { actor, .. } => actor.as_ref().map(name),
         Cause::Time | Cause::Untold { .. } => None,
@@ -198,7 +198,9 @@ fn who(turn: &AnswerChange) -> Option<String> {
 fn untold(untold: &Gap) -> String {
     let of = match &untold.flags {
         None => "of no flag".to_owned(),
-        Some(flags) => format!("not of {}", words::some(flags.iter().map(|flag| words::plain(flag)), NAMED)),
+        Some(flags) => {
+            format!("not of {}", display::some(flags.iter().map(|flag| display::plain(flag)), NAMED))
+        }
     };
-    format!("before {} the answer can be told {of}: {}", second(&untold.before), words::plain(&untold.why))
+    format!("before {} the answer can be told {of}: {}", second(&untold.before), display::plain(&untold.why))
 }

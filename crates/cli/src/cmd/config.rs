@@ -1,22 +1,22 @@
 //! `config`: shows and sets how changes of this store are made, in `config.json` beside its head.
 
-use crate::args::{Arguments, Config as Word};
+use crate::args::{self, Arguments};
 use crate::output::{Exit, Failure, GOOD, Outcome, Output};
-use crate::{store_view, words};
+use crate::{display, store_view};
 use flagstone::publish::{Config, Store};
 use serde_json::{Map, Value, json};
 use std::path::absolute;
 
-pub fn run(arguments: &Arguments, word: &Word, output: &mut Output) -> Outcome {
+pub fn run(arguments: &Arguments, command: &args::Config, output: &mut Output) -> Outcome {
     let store = store_view::store(arguments)?;
     if let Some((former, current)) =
-        word.key.as_deref().and_then(|key| Some((key, Config::current_key(key)?)))
+        command.key.as_deref().and_then(|key| Some((key, Config::current_key(key)?)))
     {
         return Err(Failure::Refused(format!("{former} is named {current} now")));
     }
-    match (&word.key, &word.value) {
+    match (&command.key, &command.value) {
         (Some(key), Some(value)) => set(&store, key, Some(value), output),
-        (Some(key), None) if word.unset => set(&store, key, None, output),
+        (Some(key), None) if command.unset => set(&store, key, None, output),
         (key, _) => show(&store, key.as_deref(), output),
     }
 }
@@ -25,7 +25,7 @@ pub fn run(arguments: &Arguments, word: &Word, output: &mut Output) -> Outcome {
 fn show(store: &Store, key: Option<&str>, output: &mut Output) -> Outcome {
     let config = store.config().map_err(Failure::asking)?;
     if let Some(ignored) = &config.ignored {
-        output.warn(words::plain(ignored));
+        output.warn(display::plain(ignored));
     }
     let mut all = serde_json::to_value(&config).unwrap_or_default();
     all["confirm_above"] = json!(config.confirm_above());
@@ -45,7 +45,7 @@ fn show(store: &Store, key: Option<&str>, output: &mut Output) -> Outcome {
     let Some(value) = value else {
         return Err(Failure::Refused(format!(
             "{} is not set; `flagstone config` shows what is",
-            words::quoted(key)
+            display::quoted(key)
         )));
     };
     output.line(shown(value));
@@ -57,8 +57,8 @@ fn show(store: &Store, key: Option<&str>, output: &mut Output) -> Outcome {
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "not set".to_owned(),
-        Value::String(text) => words::plain(text).into_owned(),
-        value => words::visible_json(&value.to_string()).into_owned(),
+        Value::String(text) => display::plain(text).into_owned(),
+        value => display::visible_json(&value.to_string()).into_owned(),
     }
 }
 
@@ -70,7 +70,7 @@ fn set(store: &Store, key: &str, value: Option<&str>, output: &mut Output) -> Ou
         // A config written by hand is checked first, to name the place of its error.
         Some(text) => {
             let config = Config::parse("config.json", text)
-                .map_err(|problem| Failure::Refused(words::plain(&problem).into_owned()))?;
+                .map_err(|problem| Failure::Refused(display::plain(&problem).into_owned()))?;
             let mut all: Map<String, Value> =
                 serde_json::from_slice(text).map_err(|error| Failure::Refused(error.to_string()))?;
             for (former, current) in config.former_keys {
@@ -88,10 +88,10 @@ fn set(store: &Store, key: &str, value: Option<&str>, output: &mut Output) -> Ou
     // A line number would mean nothing here: this text was never shown.
     if let Err(problem) = Config::parse("", &text) {
         let problem = problem.splitn(4, ':').last().unwrap_or_default();
-        return Err(Failure::Refused(format!("{}; nothing was changed", words::plain(problem.trim()))));
+        return Err(Failure::Refused(format!("{}; nothing was changed", display::plain(problem.trim()))));
     }
     store.write_config(before.as_deref(), &text).map_err(Failure::changing)?;
-    output.line(format!("{} {}: {told}", output.paint(GOOD, "set"), words::plain(key)));
+    output.line(format!("{} {}: {told}", output.paint(GOOD, "set"), display::plain(key)));
     if key.starts_with("telemetry") {
         crate::counters::warn_of_unknown_users(store, output)?;
     }
@@ -108,8 +108,8 @@ fn typed(key: &str, text: &str) -> Result<Value, Failure> {
             let words = json!(text.split_whitespace().collect::<Vec<_>>()).to_string();
             Err(Failure::Refused(format!(
                 "found text, expected a machine's command as a JSON array; nothing was changed. Type: flagstone config {} {}",
-                words::plain(key),
-                words::shell(&words.replace("\",\"", "\", \""))
+                display::plain(key),
+                display::shell(&words.replace("\",\"", "\", \""))
             )))
         }
         (None, Value::String(path)) if key == "companies" => {

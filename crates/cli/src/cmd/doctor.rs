@@ -4,55 +4,55 @@ use crate::args::{Arguments, Doctor};
 use crate::doctor::{self, Check, Report, State, Verdict};
 use crate::output::{BAD, BOLD, Cell, DIM, Exit, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
-use crate::{store_view, words};
+use crate::{display, store_view};
 use anstyle::Style;
 use flagstone::audit::Actor;
 use serde_json::{Value, json};
 
-pub fn run(arguments: &Arguments, word: &Doctor, output: &mut Output) -> Outcome {
+pub fn run(arguments: &Arguments, command: &Doctor, output: &mut Output) -> Outcome {
     let directory = store_view::directory(arguments)?;
     let progress = Progress::begin("looking at the store, at PHP and at the flags".to_owned());
-    let mut report = Report::skipping(&word.skip);
-    let skips_php = word.skips(doctor::PHP);
-    let opened = doctor::store::open(&directory, &word.memory, &mut report);
+    let mut report = Report::skipping(&command.skip);
+    let skips_php = command.skips(doctor::PHP);
+    let opened = doctor::store::open(&directory, &command.memory, &mut report);
     if let Some(opened) = &opened {
-        doctor::store::checks(opened, word.kill_days, &word.memory, &mut report);
+        doctor::store::checks(opened, command.kill_days, &command.memory, &mut report);
         doctor::config::checks(&opened.store, &mut report);
         let cli = match skips_php {
             true => None,
-            false => doctor::php::checks(word.php.as_deref(), opened, &mut report),
+            false => doctor::php::checks(command.php.as_deref(), opened, &mut report),
         };
-        let fpm = word.fpm.as_ref().and_then(|socket| {
-            let fpm = doctor::fpm::checks(socket, word.fpm_script.as_deref(), opened, &mut report);
+        let fpm = command.fpm.as_ref().and_then(|socket| {
+            let fpm = doctor::fpm::checks(socket, command.fpm_script.as_deref(), opened, &mut report);
             if !skips_php {
                 doctor::opcache::checks(cli.as_ref(), fpm.as_ref(), &mut report);
             }
             fpm
         });
         doctor::flags::checks(opened, &mut report);
-        doctor::guard::checks(opened, fpm.as_ref(), &word.memory, &mut report);
-        if let Some(code) = &word.code {
-            doctor::code::checks(code, word.php.as_deref(), opened, &mut report);
+        doctor::guard::checks(opened, fpm.as_ref(), &command.memory, &mut report);
+        if let Some(code) = &command.code {
+            doctor::code::checks(code, command.php.as_deref(), opened, &mut report);
         }
     }
     if skips_php {
         doctor::php::unasked(&mut report);
         report.not_asked(doctor::OPCACHE, "left out (--skip php)");
     }
-    if word.fpm.is_none() {
+    if command.fpm.is_none() {
         doctor::fpm::unasked(&mut report);
         if !skips_php {
             doctor::opcache::unasked(&mut report);
         }
     }
-    if word.code.is_none() {
+    if command.code.is_none() {
         doctor::code::unasked(&mut report);
     }
     report.finish("the store could not be opened");
     drop(progress);
-    let verdict = report.verdict(word.min_score);
+    let verdict = report.verdict(command.min_score);
     let environment = opened.as_ref().map(|opened| opened.store.environment());
-    show(&report, verdict, word.min_score, environment, output);
+    show(&report, verdict, command.min_score, environment, output);
     let checks: Vec<Value> = report.checks().iter().map(check_json).collect();
     output.json(&json!({
         "environment": environment,
@@ -60,7 +60,7 @@ pub fn run(arguments: &Arguments, word: &Doctor, output: &mut Output) -> Outcome
         "store": directory,
         "verdict": verdict,
         "score": report.score(),
-        "min_score": word.min_score,
+        "min_score": command.min_score,
         "checks": checks,
     }));
     match verdict {
@@ -73,8 +73,8 @@ pub fn run(arguments: &Arguments, word: &Doctor, output: &mut Output) -> Outcome
 fn show(report: &Report, verdict: Verdict, least: u32, environment: Option<&str>, output: &mut Output) {
     output.line(format!(
         "{} on {}",
-        output.paint(BOLD, words::plain(environment.unwrap_or("no store"))),
-        words::plain(&Actor::current().host)
+        output.paint(BOLD, display::plain(environment.unwrap_or("no store"))),
+        display::plain(&Actor::current().host)
     ));
     let rows: Vec<Vec<Cell>> = report.checks().iter().map(row).collect();
     output.table(&["STATE", "CHECK", "FOUND"], &rows);
@@ -123,7 +123,7 @@ fn show(report: &Report, verdict: Verdict, least: u32, environment: Option<&str>
 
 fn row(check: &Check) -> Vec<Cell> {
     vec![
-        Cell { text: check.state.word().to_owned(), style: style(check) },
+        Cell { text: check.state.name().to_owned(), style: style(check) },
         Cell::of(check.kind.name),
         Cell::of(check.found.clone()),
     ]

@@ -1,7 +1,7 @@
 //! The report of a merge beside its changes: switches that stay as they run, flags that the file lacks.
 
+use crate::display::{self, argument};
 use crate::output::{BAD, BOLD, DIM, Output, WARN};
-use crate::words::{self, argument};
 use flagstone::definition::Definitions;
 use flagstone::merge::{Conflict, Drift, Merged, Renaming, Shadowed, SwitchAuthor, all_choice, field_choice};
 use std::borrow::Cow;
@@ -52,15 +52,15 @@ pub fn merged(merged: &Merged, file: MergedFile, only_drift: bool, output: &mut 
         list(flags, what, output);
     }
     for renamed in &merged.renamed {
-        let what = format!("called {} until now, and answers to that as well", words::plain(&renamed.from));
+        let what = format!("called {} until now, and answers to that as well", display::plain(&renamed.from));
         list(std::slice::from_ref(&renamed.to), &what, output);
     }
     for renamed in &merged.ended {
-        let what = format!("a former key of {}, no longer answers", words::plain(&renamed.to));
+        let what = format!("a former key of {}, no longer answers", display::plain(&renamed.to));
         list(std::slice::from_ref(&renamed.from), &what, output);
     }
     for Renaming { from, to } in merged.lookalikes.iter().take(MAX_SHOWN_DIFFERENCES) {
-        let [from, to] = [from, to].map(|key| words::plain(key));
+        let [from, to] = [from, to].map(|key| display::plain(key));
         output.warn(format!(
             "{to} is new and says all that {from} said, which the file has no more. If it was renamed, write \"was\": \"{from}\" into {to}: its \
              companies, kill and counters go along then"
@@ -80,7 +80,7 @@ fn list(flags: &[String], what: &str, output: &mut Output) {
     if !flags.is_empty() {
         output.line(format!(
             "{}: {what}",
-            output.paint(BOLD, words::some(flags.iter(), MAX_SHOWN_DIFFERENCES))
+            output.paint(BOLD, display::some(flags.iter(), MAX_SHOWN_DIFFERENCES))
         ));
     }
 }
@@ -90,7 +90,7 @@ fn drift(drift: &[Drift], file: MergedFile, only_drift: bool, output: &mut Outpu
     if drift.is_empty() {
         return;
     }
-    let count = words::counted(drift.len() as u64, "field");
+    let count = display::counted(drift.len() as u64, "field");
     let name = file.name;
     let head = match only_drift {
         true => format!("drift: {count} not as {name} says"),
@@ -99,7 +99,7 @@ fn drift(drift: &[Drift], file: MergedFile, only_drift: bool, output: &mut Outpu
     output.line(output.paint(WARN, head));
     let quoted = file.argument();
     for drift in drift.iter().take(MAX_SHOWN_DIFFERENCES) {
-        output.line(format!("  {}", words::plain(&drift.to_string())));
+        output.line(format!("  {}", display::plain(&drift.to_string())));
         print_author(drift.turned.as_ref(), output);
         let mut ways: Vec<String> = command(drift).into_iter().collect();
         ways.push(format!(
@@ -118,11 +118,11 @@ fn drift(drift: &[Drift], file: MergedFile, only_drift: bool, output: &mut Outpu
 fn print_author(turned: Option<&SwitchAuthor>, output: &mut Output) {
     let Some(turned) = turned else { return };
     let reason =
-        turned.reason.as_ref().map_or(String::new(), |reason| format!(", {}", words::quoted(reason)));
+        turned.reason.as_ref().map_or(String::new(), |reason| format!(", {}", display::quoted(reason)));
     output.line(format!(
         "    turned {} by {}: {}{reason}",
-        super::second(&words::plain(&turned.at)),
-        words::plain(&turned.by),
+        super::second(&display::plain(&turned.at)),
+        display::plain(&turned.by),
         turned.action,
     ));
 }
@@ -132,13 +132,13 @@ pub fn conflicts(conflicts: &[Conflict], file: MergedFile, output: &mut Output) 
     if conflicts.is_empty() {
         return;
     }
-    let count = words::counted(conflicts.len() as u64, "field");
+    let count = display::counted(conflicts.len() as u64, "field");
     output.line(
         output.paint(BAD, format!("conflict: {count} changed in {} and where the flag runs", file.name)),
     );
     let quoted = file.argument();
     for conflict in conflicts.iter().take(MAX_SHOWN_DIFFERENCES) {
-        output.line(format!("  {}", words::plain(&conflict.to_string())));
+        output.line(format!("  {}", display::plain(&conflict.to_string())));
         print_author(conflict.turned.as_ref(), output);
         if conflict.planned {
             let line = format!(
@@ -165,11 +165,11 @@ fn unsaid(unsaid: &[Drift], file: MergedFile, only_drift: bool, output: &mut Out
     if unsaid.is_empty() {
         return;
     }
-    let count = words::counted(unsaid.len() as u64, "field");
+    let count = display::counted(unsaid.len() as u64, "field");
     let head = if only_drift { "drift: " } else { "" };
     output.line(format!("{head}{} does not say {count}; what runs stays:", file.name));
     for drift in unsaid.iter().take(MAX_SHOWN_DIFFERENCES) {
-        let (flag, field) = (words::plain(&drift.flag), drift.field);
+        let (flag, field) = (display::plain(&drift.flag), drift.field);
         output.line(output.paint(
             DIM,
             format!(
@@ -187,12 +187,12 @@ fn shadowed(shadowed: &[Shadowed], file: &str, output: &mut Output) {
     if shadowed.is_empty() {
         return;
     }
-    let count = words::counted(shadowed.len() as u64, "edit");
+    let count = display::counted(shadowed.len() as u64, "edit");
     output.line(
         output.paint(WARN, format!("replaced: {count} in {file} that this environment's overlay replaces")),
     );
     for shadowed in shadowed.iter().take(MAX_SHOWN_DIFFERENCES) {
-        output.line(format!("  {}", words::plain(&shadowed.to_string())));
+        output.line(format!("  {}", display::plain(&shadowed.to_string())));
     }
     more(shadowed.len(), output);
 }
@@ -201,7 +201,7 @@ fn more(count: usize, output: &mut Output) {
     if count > MAX_SHOWN_DIFFERENCES {
         output.line(format!(
             "  … and {} more (--json shows all)",
-            words::thousands((count - MAX_SHOWN_DIFFERENCES) as u64)
+            display::thousands((count - MAX_SHOWN_DIFFERENCES) as u64)
         ));
     }
 }

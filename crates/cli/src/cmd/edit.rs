@@ -10,7 +10,7 @@ use crate::args::{
 use crate::entry::ReplaceResult;
 use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::switches::{self, Switches};
-use crate::{companies, impact, machines, privileged, store_view, words};
+use crate::{companies, display, impact, machines, privileged, store_view};
 use flagstone::StoreError;
 use flagstone::audit::{Action, Actor, diff};
 use flagstone::definition::{CompanyId, Emergency, Percentage};
@@ -30,46 +30,76 @@ struct TypedChange<'a> {
     edit: Edit,
 }
 
-pub fn enable(arguments: &Arguments, word: &Enable, output: &mut Output) -> Outcome {
-    let edit = match (word.percentage, word.companies.as_slice()) {
+pub fn enable(arguments: &Arguments, command: &Enable, output: &mut Output) -> Outcome {
+    let edit = match (command.percentage, command.companies.as_slice()) {
         (None, []) => Edit::Restore,
         (percentage, companies) => Edit::Enable { percentage, companies: typed(companies)? },
     };
-    run(arguments, &word.changing, &TypedChange { action: Action::Enable, flag: &word.flag, edit }, output)
+    run(
+        arguments,
+        &command.changing,
+        &TypedChange { action: Action::Enable, flag: &command.flag, edit },
+        output,
+    )
 }
 
-pub fn disable(arguments: &Arguments, word: &Disable, output: &mut Output) -> Outcome {
-    let edit = match word.companies.as_slice() {
+pub fn disable(arguments: &Arguments, command: &Disable, output: &mut Output) -> Outcome {
+    let edit = match command.companies.as_slice() {
         [] => Edit::Disable,
         companies => Edit::Deny(typed(companies)?),
     };
-    run(arguments, &word.changing, &TypedChange { action: Action::Disable, flag: &word.flag, edit }, output)
-        .map_err(|failure| nothing_stopped(&arguments.word, failure))
+    run(
+        arguments,
+        &command.changing,
+        &TypedChange { action: Action::Disable, flag: &command.flag, edit },
+        output,
+    )
+    .map_err(|failure| nothing_stopped(&arguments.command, failure))
 }
 
-pub fn rollout(arguments: &Arguments, word: &Rollout, output: &mut Output) -> Outcome {
-    let edit = Edit::Rollout(word.percentage);
-    run(arguments, &word.changing, &TypedChange { action: Action::Rollout, flag: &word.flag, edit }, output)
+pub fn rollout(arguments: &Arguments, command: &Rollout, output: &mut Output) -> Outcome {
+    let edit = Edit::Rollout(command.percentage);
+    run(
+        arguments,
+        &command.changing,
+        &TypedChange { action: Action::Rollout, flag: &command.flag, edit },
+        output,
+    )
 }
 
-pub fn allow(arguments: &Arguments, word: &Companies, output: &mut Output) -> Outcome {
-    let edit = Edit::Allow(named(word)?);
-    run(arguments, &word.changing, &TypedChange { action: Action::Allow, flag: &word.flag, edit }, output)
+pub fn allow(arguments: &Arguments, command: &Companies, output: &mut Output) -> Outcome {
+    let edit = Edit::Allow(named(command)?);
+    run(
+        arguments,
+        &command.changing,
+        &TypedChange { action: Action::Allow, flag: &command.flag, edit },
+        output,
+    )
 }
 
-pub fn deny(arguments: &Arguments, word: &Companies, output: &mut Output) -> Outcome {
-    let edit = Edit::Deny(named(word)?);
-    run(arguments, &word.changing, &TypedChange { action: Action::Deny, flag: &word.flag, edit }, output)
+pub fn deny(arguments: &Arguments, command: &Companies, output: &mut Output) -> Outcome {
+    let edit = Edit::Deny(named(command)?);
+    run(
+        arguments,
+        &command.changing,
+        &TypedChange { action: Action::Deny, flag: &command.flag, edit },
+        output,
+    )
 }
 
-pub fn forget(arguments: &Arguments, word: &Companies, output: &mut Output) -> Outcome {
-    let edit = Edit::Forget(named(word)?);
-    run(arguments, &word.changing, &TypedChange { action: Action::Forget, flag: &word.flag, edit }, output)
+pub fn forget(arguments: &Arguments, command: &Companies, output: &mut Output) -> Outcome {
+    let edit = Edit::Forget(named(command)?);
+    run(
+        arguments,
+        &command.changing,
+        &TypedChange { action: Action::Forget, flag: &command.flag, edit },
+        output,
+    )
 }
 
-pub fn delete(arguments: &Arguments, word: &FlagArguments, output: &mut Output) -> Outcome {
-    let typed = TypedChange { action: Action::Delete, flag: &word.flag, edit: Edit::Delete };
-    published(arguments, (&word.terms, word.expect_generation), &typed, output)
+pub fn delete(arguments: &Arguments, command: &FlagArguments, output: &mut Output) -> Outcome {
+    let typed = TypedChange { action: Action::Delete, flag: &command.flag, edit: Edit::Delete };
+    published(arguments, (&command.terms, command.expect_generation), &typed, output)
 }
 
 /// Checks the number of typed companies.
@@ -84,14 +114,15 @@ fn typed(companies: &[CompanyId]) -> Result<Vec<CompanyId>, Failure> {
 }
 
 /// Returns the typed companies, and those of the file.
-fn named(word: &Companies) -> Result<Vec<CompanyId>, Failure> {
-    let mut companies = typed(&word.companies)?;
-    if let Some(path) = &word.from_file {
+fn named(command: &Companies) -> Result<Vec<CompanyId>, Failure> {
+    let mut companies = typed(&command.companies)?;
+    if let Some(path) = &command.from_file {
         let name = store_view::file_name(path);
         let bytes = store_view::read(path, impact::MAX_COMPANIES_BYTES)?;
-        let listed = companies::Companies::read_as(&name, &bytes, word.literal)?.ids().ok_or_else(|| {
-            Failure::Unknown(format!("{name}: found an id that is not UTF-8; nothing was changed"))
-        })?;
+        let listed =
+            companies::Companies::read_as(&name, &bytes, command.literal)?.ids().ok_or_else(|| {
+                Failure::Unknown(format!("{name}: found an id that is not UTF-8; nothing was changed"))
+            })?;
         if listed.is_empty() {
             return Err(Failure::Unknown(format!("{name}: found no company; nothing was changed")));
         }
@@ -100,19 +131,19 @@ fn named(word: &Companies) -> Result<Vec<CompanyId>, Failure> {
     Ok(companies)
 }
 
-pub fn add(word: &Add, output: &mut Output) -> Outcome {
+pub fn add(command: &Add, output: &mut Output) -> Outcome {
     let edit = Edit::Add {
-        description: word.description.clone(),
-        owner: word.owner.clone(),
-        expires: word.expires.clone(),
+        description: command.description.clone(),
+        owner: command.owner.clone(),
+        expires: command.expires.clone(),
     };
-    let what = What { word: "add", flag: &word.flag, edit: &edit, dry_run: word.dry_run };
-    in_file(&word.file, None, &what, output)
+    let what = What { command: "add", flag: &command.flag, edit: &edit, dry_run: command.dry_run };
+    in_file(&command.file, None, &what, output)
 }
 
 /// A change to a flag, published or in a file.
 struct What<'a> {
-    word: &'a str,
+    command: &'a str,
     flag: &'a str,
     edit: &'a Edit,
     dry_run: bool,
@@ -120,11 +151,11 @@ struct What<'a> {
 
 impl<'a> What<'a> {
     fn of(typed: &'a TypedChange<'a>, terms: &ChangeTerms) -> What<'a> {
-        What { word: typed.action.word(), flag: typed.flag, edit: &typed.edit, dry_run: terms.dry_run }
+        What { command: typed.action.name(), flag: typed.flag, edit: &typed.edit, dry_run: terms.dry_run }
     }
 
     fn title(&self) -> String {
-        format!("{} {}{}", self.word, self.flag, if self.dry_run { " (dry run)" } else { "" })
+        format!("{} {}{}", self.command, self.flag, if self.dry_run { " (dry run)" } else { "" })
     }
 }
 
@@ -157,14 +188,14 @@ impl TypedChange<'_> {
             && companies.len() > MAX_TYPED
         {
             let last = ["--yes", "--from-file=-", "--", self.flag].map(str::to_owned);
-            let arguments = [self.action.word().to_owned()].into_iter().chain(last).collect();
+            let arguments = [self.action.name().to_owned()].into_iter().chain(last).collect();
             return (arguments, Some(json!(companies).to_string().into_bytes()));
         }
         (self.arguments(), None)
     }
 
     fn arguments(&self) -> Vec<String> {
-        let mut arguments = vec![self.action.word().to_owned(), "--yes".to_owned()];
+        let mut arguments = vec![self.action.name().to_owned(), "--yes".to_owned()];
         let (mut last, mut named) = (Vec::new(), &[][..]);
         match &self.edit {
             Edit::Enable { percentage, companies } => {
@@ -301,7 +332,7 @@ fn deleted(
     flag: &str,
     output: &mut Output,
 ) -> Outcome {
-    output.line(format!("{}: deleted already; nothing was changed", words::plain(flag)));
+    output.line(format!("{}: deleted already; nothing was changed", display::plain(flag)));
     let (arguments, input) = typed.sent();
     let arrived = match terms.dry_run {
         true => machines::Delivery::default(),
@@ -337,12 +368,12 @@ fn switch_notices(begun: &ChangeContext, flag: &str, made: &FlagChange) -> Vec<S
 fn in_file(path: &Path, environment: Option<&str>, what: &What, output: &mut Output) -> Outcome {
     let name = store_view::file_name(path);
     let host = Actor::current().host;
-    let of = environment.map_or(String::new(), |environment| format!(" for {}", words::plain(environment)));
+    let of = environment.map_or(String::new(), |environment| format!(" for {}", display::plain(environment)));
     output.line_now(format!(
         "{}{of} on {}: {}",
         output.paint(BOLD, &name),
-        words::plain(&host),
-        words::plain(&what.title())
+        display::plain(&host),
+        display::plain(&what.title())
     ));
     if path == Path::new("-") {
         return Err(Failure::Unknown(
@@ -381,9 +412,9 @@ fn in_file(path: &Path, environment: Option<&str>, what: &What, output: &mut Out
 }
 
 fn print_change(made: &FlagChange, output: &mut Output) {
-    output.line(words::plain(&made.summary));
+    output.line(display::plain(&made.summary));
     for note in &made.notes {
-        output.line(output.paint(DIM, format!("  {}", words::plain(note))));
+        output.line(output.paint(DIM, format!("  {}", display::plain(note))));
     }
 }
 
@@ -399,7 +430,7 @@ pub fn failure(error: ChangeError) -> Failure {
     let text = error.to_string();
     Failure::Refused(match error {
         // Problems of definitions have a line each; a typed name must not make a new line.
-        ChangeError::Definitions { .. } => text.lines().map(words::plain).collect::<Vec<_>>().join("\n"),
-        _ => words::plain(&text).into_owned(),
+        ChangeError::Definitions { .. } => text.lines().map(display::plain).collect::<Vec<_>>().join("\n"),
+        _ => display::plain(&text).into_owned(),
     })
 }

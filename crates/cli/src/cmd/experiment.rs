@@ -2,25 +2,25 @@
 
 use crate::args::{Arguments, Experiment};
 use crate::output::{BOLD, Cell, DIM, Exit, Failure, GOOD, Outcome, Output};
-use crate::{counters, store_view, words};
+use crate::{counters, display, store_view};
 use flagstone::experiment::{ArmResult, EventResult, Interval, results};
 use flagstone::telemetry::{Arm, FlagCounts};
 use serde_json::{Value, json};
 
-pub fn run(arguments: &Arguments, word: &Experiment, output: &mut Output) -> Outcome {
+pub fn run(arguments: &Arguments, command: &Experiment, output: &mut Output) -> Outcome {
     let store = store_view::store(arguments)?;
     let served = store_view::served(arguments, output)?;
-    served.flag(&word.flag)?;
-    let counts = counters::counts(&store, &word.memory.memory, output)?;
+    served.flag(&command.flag)?;
+    let counts = counters::counts(&store, &command.memory.memory, output)?;
     let nothing = FlagCounts::default();
-    let mut found = results(counts.flag(served.current_key(&word.flag)).unwrap_or(&nothing));
-    if let Some(event) = &word.event {
+    let mut found = results(counts.flag(served.current_key(&command.flag)).unwrap_or(&nothing));
+    if let Some(event) = &command.event {
         if !found.iter().any(|result| result.event == *event) {
-            let known = words::some(found.iter().map(|result| words::plain(&result.event)), 8);
+            let known = display::some(found.iter().map(|result| display::plain(&result.event)), 8);
             return Err(Failure::Unknown(format!(
                 "no event {} was tracked in a request that asked {}; those that were: {}",
-                words::quoted(event),
-                word.flag,
+                display::quoted(event),
+                command.flag,
                 if known.is_empty() { "none" } else { &known }
             )));
         }
@@ -29,24 +29,24 @@ pub fn run(arguments: &Arguments, word: &Experiment, output: &mut Output) -> Out
     if found.is_empty() {
         output.line(format!(
             "no event was tracked in a request that asked {}: call feature_track() after asking it",
-            word.flag
+            command.flag
         ));
     }
     for result in &found {
         print(result, output);
     }
     if let Some(since) = counts.since {
-        let since = format!("counted since {}, {}", words::at(since), words::ago(since));
+        let since = format!("counted since {}, {}", display::at(since), display::ago(since));
         output.line(output.paint(DIM, since));
     }
     if counts.dropped_events > 0 {
-        let dropped = words::counted(counts.dropped_events, "event");
+        let dropped = display::counted(counts.dropped_events, "event");
         output.warn(format!("{dropped} or variants of this store had no room and were not counted"));
     }
     output.json(&json!({
-        "flag": word.flag,
+        "flag": command.flag,
         "environment": served.environment,
-        "since": counts.since.map(words::at),
+        "since": counts.since.map(display::at),
         "confidence": 1.0 - flagstone::experiment::ALPHA,
         "events": found.iter().map(to_json).collect::<Vec<_>>(),
         "dropped_events": counts.dropped_events,
@@ -55,15 +55,15 @@ pub fn run(arguments: &Arguments, word: &Experiment, output: &mut Output) -> Out
 }
 
 fn print(result: &EventResult, output: &mut Output) {
-    output.line(output.paint(BOLD, words::plain(&result.event)));
+    output.line(output.paint(BOLD, display::plain(&result.event)));
     let rows: Vec<Vec<Cell>> = result
         .arms
         .iter()
         .map(|arm| {
             vec![
                 Cell::of(name(&arm.arm)),
-                Cell::of(words::thousands(arm.requests)),
-                Cell::of(words::thousands(arm.converted)),
+                Cell::of(display::thousands(arm.requests)),
+                Cell::of(display::thousands(arm.converted)),
                 Cell::of(share(arm)),
                 Cell::of(between(arm.rate, |share| format!("{:.2} %", share * 100.0))),
                 Cell::of(between(arm.value, |value| format!("{value:.2}"))),
@@ -84,7 +84,7 @@ fn name(arm: &Arm) -> String {
     match arm {
         Arm::Off => "off".to_owned(),
         Arm::On => "on".to_owned(),
-        Arm::Variant(name) => format!("variant {}", words::plain(name)),
+        Arm::Variant(name) => format!("variant {}", display::plain(name)),
     }
 }
 

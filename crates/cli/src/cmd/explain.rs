@@ -7,7 +7,7 @@ use crate::args::{Arguments, Ask};
 use crate::output::{BAD, BOLD, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::question::{Attributes, question};
 use crate::switches::Switches;
-use crate::{store_view, words};
+use crate::{display, store_view};
 use flagstone::{Reason, evaluate, rule_name, variant};
 use serde_json::json;
 use steps::{ExplainedQuestion, Unknown, missing, reason, steps, unknown};
@@ -15,48 +15,48 @@ use steps::{ExplainedQuestion, Unknown, missing, reason, steps, unknown};
 /// The most comparisons of one rule that are printed.
 const TESTS: usize = 20;
 
-pub fn run(arguments: &Arguments, word: &Ask, output: &mut Output) -> Outcome {
-    let attributes = Attributes::read(word.context.as_deref())?;
+pub fn run(arguments: &Arguments, command: &Ask, output: &mut Output) -> Outcome {
+    let attributes = Attributes::read(command.context.as_deref())?;
     let served = store_view::served(arguments, output)?;
-    let id = served.flag(&word.flag)?;
+    let id = served.flag(&command.flag)?;
     let definitions = served.definitions()?;
-    let Some(flag) = definitions.flags.get(served.current_key(&word.flag)) else {
+    let Some(flag) = definitions.flags.get(served.current_key(&command.flag)) else {
         return Err(Failure::Unknown(
             "the snapshot's definitions do not hold the flag that it answers for".to_owned(),
         ));
     };
-    let question = question(word, &attributes);
+    let question = question(command, &attributes);
     let answer = evaluate(&served.snapshot, &served.view.switches, id, &question);
     let variant = if answer.on { variant(&served.snapshot, id, &question) } else { None };
     let asked = ExplainedQuestion {
         served: &served,
         definitions: &definitions,
-        key: &word.flag,
+        key: &command.flag,
         flag,
         question,
         answer,
     };
     let (mut steps, missing, unknown) = (steps(&asked)?, missing(&asked), unknown(&asked));
     if let (Reason::Killed | Reason::EmergencyStop, Some(last)) = (answer.reason, steps.last_mut())
-        && let Some(told) = told(arguments, &word.flag, answer.reason)
+        && let Some(told) = told(arguments, &command.flag, answer.reason)
     {
         last.found = format!("yes, {told}");
     }
 
     let state = if answer.on { output.paint(GOOD.bold(), "ON") } else { output.paint(BAD, "OFF") };
     let whom = match asked.question.company {
-        Some(company) => format!("for company {}", words::key(company)),
+        Some(company) => format!("for company {}", display::key(company)),
         None => "without a company".to_owned(),
     };
-    let mut sentence = format!("{state} {whom}: {}", reason(&word.flag, Some(flag), &answer, &attributes));
+    let mut sentence = format!("{state} {whom}: {}", reason(&command.flag, Some(flag), &answer, &attributes));
     if let (Reason::Prerequisite, Some(blocker)) = (answer.reason, answer.blocker) {
         sentence.push_str(&format!(", {} is off", served.snapshot.flag_key(blocker)));
     }
     if let Some(variant) = variant {
-        sentence.push_str(&format!(", variant {}", words::plain(variant.name)));
+        sentence.push_str(&format!(", variant {}", display::plain(variant.name)));
     }
     output.line(sentence);
-    store_view::tell_current_key(&word.flag, served.current_key(&word.flag), output);
+    store_view::tell_current_key(&command.flag, served.current_key(&command.flag), output);
     output.line("");
     let width = steps.iter().map(|step| step.step.chars().count()).max().unwrap_or(0);
     for step in &steps {
@@ -69,7 +69,7 @@ pub fn run(arguments: &Arguments, word: &Ask, output: &mut Output) -> Outcome {
             };
             let why = match &test.value {
                 _ if test.missing => output.paint(WARN, ", the question lacks it"),
-                Some(value) => format!(", it is {}", words::short(value, 40)),
+                Some(value) => format!(", it is {}", display::short(value, 40)),
                 None => String::new(),
             };
             output.line(format!("  {:width$}    {}: {}{why}", "", test.test, output.paint(style, found)));
@@ -89,20 +89,20 @@ pub fn run(arguments: &Arguments, word: &Ask, output: &mut Output) -> Outcome {
     }
     output.line(format!(
         "{} as of {}, by {}, published {}",
-        output.paint(BOLD, &word.flag),
-        words::at(asked.question.now),
+        output.paint(BOLD, &command.flag),
+        display::at(asked.question.now),
         served.name(),
-        words::at(served.view.published_at),
+        display::at(served.view.published_at),
     ));
     output.json(&json!({
-        "flag": word.flag,
-        "company": asked.question.company.map(words::key_json),
+        "flag": command.flag,
+        "company": asked.question.company.map(display::key_json),
         "enabled": answer.on,
         "reason": answer.reason.as_str(),
         "rule": answer.rule,
         "rule_name": answer.rule.and_then(|rule| rule_name(&served.snapshot, id, rule)),
         "bucket": answer.bucket,
-        "percentage": answer.percentage.map(words::percent_json),
+        "percentage": answer.percentage.map(display::percent_json),
         "variant": variant.map(|variant| variant.name),
         "prerequisite": answer.blocker.map(|blocker| served.snapshot.flag_key(blocker)),
         "missing": missing,

@@ -2,9 +2,9 @@
 
 use super::change;
 use super::promote::{bundle, dry, import_bundle, named};
-use crate::args::{Arguments, Export, Import, Key, KeyWord, ReasonAndActor};
+use crate::args::{Arguments, Export, Import, Key, KeySubcommand, ReasonAndActor};
 use crate::output::{Exit, Failure, GOOD, Outcome, Output};
-use crate::{store_view, words};
+use crate::{display, store_view};
 use flagstone::audit::Actor;
 use flagstone::publish::Change;
 use flagstone::transfer::{Sealed, Trusted, open, seal, without_companies};
@@ -13,30 +13,30 @@ use serde_json::json;
 /// The largest export, in bytes.
 const MAX_EXPORT_BYTES: u64 = 256 << 20;
 
-pub fn export(arguments: &Arguments, word: &Export, output: &mut Output) -> Outcome {
+pub fn export(arguments: &Arguments, command: &Export, output: &mut Output) -> Outcome {
     let store = store_view::store(arguments)?;
     let Some(key) = store.export_key().map_err(Failure::changing)? else {
         return Err(Failure::Refused(
             "this store has no key to sign with; make one with `flagstone key make`, and trust it where the export arrives".to_owned(),
         ));
     };
-    let actor = Actor::named(word.actor.as_deref());
+    let actor = Actor::named(command.actor.as_deref());
     let origin = store.export_origin(&actor).map_err(Failure::asking)?;
-    let bundle = bundle(&store, &origin, &word.what.flags)?;
-    let bundle = if word.with_companies { bundle } else { without_companies(bundle) };
+    let bundle = bundle(&store, &origin, &command.what.flags)?;
+    let bundle = if command.with_companies { bundle } else { without_companies(bundle) };
     let sealed = Sealed { version: 1, origin, bundle };
     let text = seal(&sealed, &key).map_err(|error| Failure::Unknown(error.to_string()))?;
     output.bytes(text.as_bytes());
     Ok(Exit::Yes)
 }
 
-pub fn import(arguments: &Arguments, word: &Import, output: &mut Output) -> Outcome {
-    let name = store_view::file_name(&word.file);
+pub fn import(arguments: &Arguments, command: &Import, output: &mut Output) -> Outcome {
+    let name = store_view::file_name(&command.file);
     let store = store_view::store(arguments)?;
-    let bytes = store_view::read(&word.file, MAX_EXPORT_BYTES)?;
+    let bytes = store_view::read(&command.file, MAX_EXPORT_BYTES)?;
     let trusted = store.trusted_keys().map_err(Failure::changing)?;
     let (sealed, key) = open(&bytes, &trusted).map_err(|error| {
-        Failure::Refused(format!("{name}: {}; nothing was changed", words::plain(&error.to_string())))
+        Failure::Refused(format!("{name}: {}; nothing was changed", display::plain(&error.to_string())))
     })?;
     let Sealed { origin, bundle, .. } = &sealed;
     let asked: Vec<String> = bundle.asked.iter().cloned().collect();
@@ -46,19 +46,19 @@ pub fn import(arguments: &Arguments, word: &Import, output: &mut Output) -> Outc
         origin.environment,
         origin.machine,
         origin.generation,
-        dry(&word.how)
+        dry(&command.how)
     );
     let begun =
-        change::begin(arguments, &word.how.terms.by, &what, word.how.terms.reason.as_deref(), output)?;
+        change::begin(arguments, &command.how.terms.by, &what, command.how.terms.reason.as_deref(), output)?;
     begun.store.not_again(origin).map_err(Failure::changing)?;
-    let landed = import_bundle(&begun, &word.how, bundle, origin, output)?;
+    let landed = import_bundle(&begun, &command.how, bundle, origin, output)?;
     let mut answer = landed.answer;
     answer["key"] = key.into();
     let mut exit = if landed.refused { Exit::No } else { Exit::Yes };
     if !landed.unchanged {
         let mut again = vec!["import".to_owned(), "-".to_owned(), "--yes".to_owned()];
-        again.extend(word.how.keep_state.then(|| "--keep-state".to_owned()));
-        again.extend(word.how.with_companies.then(|| "--with-companies".to_owned()));
+        again.extend(command.how.keep_state.then(|| "--keep-state".to_owned()));
+        again.extend(command.how.with_companies.then(|| "--with-companies".to_owned()));
         let arrived = begun.send(again, Some(bytes)).tell(None, output);
         answer["machines"] = arrived.json();
         exit = arrived.exit();
@@ -72,14 +72,14 @@ fn change_of(told: &ReasonAndActor) -> Change {
     Change { actor: Actor::named(told.actor.as_deref()), reason, base: None }
 }
 
-pub fn key(arguments: &Arguments, word: &Key, output: &mut Output) -> Outcome {
+pub fn key(arguments: &Arguments, command: &Key, output: &mut Output) -> Outcome {
     let store = store_view::store(arguments)?;
-    match &word.word {
+    match &command.command {
         None => {}
-        Some(KeyWord::Make) => {
+        Some(KeySubcommand::Make) => {
             store.make_export_key().map_err(Failure::changing)?;
         }
-        Some(KeyWord::Trust { name, key, told }) => {
+        Some(KeySubcommand::Trust { name, key, told }) => {
             let Some(trusted) = Trusted::new(name, key) else {
                 return Err(Failure::Unknown(
                     "expected a key as `flagstone key` prints it where the export comes from: flagstone-ed25519: and 64 hex digits".to_owned(),
@@ -87,10 +87,13 @@ pub fn key(arguments: &Arguments, word: &Key, output: &mut Output) -> Outcome {
             };
             store.trust_key(name, Some(trusted), &change_of(told)).map_err(Failure::changing)?;
         }
-        Some(KeyWord::Forget { name, told }) => {
+        Some(KeySubcommand::Forget { name, told }) => {
             let forgotten = store.trust_key(name, None, &change_of(told)).map_err(Failure::changing)?;
             let unknown = || {
-                Failure::Refused(format!("no key is trusted as {}; nothing was changed", words::plain(name)))
+                Failure::Refused(format!(
+                    "no key is trusted as {}; nothing was changed",
+                    display::plain(name)
+                ))
             };
             forgotten.then_some(()).ok_or_else(unknown)?;
         }

@@ -1,21 +1,21 @@
 //! `guard status`, `guard pause`, `guard resume`, and `note`.
 
 use super::change;
-use crate::args::{Arguments, GuardPause, GuardResume, GuardWord, Note};
+use crate::args::{Arguments, GuardPause, GuardResume, GuardSubcommand, Note};
 use crate::guard::GuardReport;
 use crate::output::{Cell, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
-use crate::{store_view, words};
+use crate::{display, store_view};
 use flagstone::definition::{Definitions, Emergency, Flag};
 use flagstone::guard::{Action, FlagMemory, GuardState, Kind, Policy, Verdict};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// Runs one of the commands about the guard.
-pub fn run(arguments: &Arguments, word: &GuardWord, output: &mut Output) -> Outcome {
-    match word {
-        GuardWord::Status => status(arguments, output),
-        GuardWord::Pause(word) => pause(arguments, word, output),
-        GuardWord::Resume(word) => resume(arguments, word, output),
+pub fn run(arguments: &Arguments, command: &GuardSubcommand, output: &mut Output) -> Outcome {
+    match command {
+        GuardSubcommand::Status => status(arguments, output),
+        GuardSubcommand::Pause(command) => pause(arguments, command, output),
+        GuardSubcommand::Resume(command) => resume(arguments, command, output),
     }
 }
 
@@ -35,15 +35,15 @@ fn status(arguments: &Arguments, output: &mut Output) -> Outcome {
     };
     // In other states the problem gives the time.
     let since = report.since.filter(|_| report.state == "watching");
-    let since = since.map_or(String::new(), |since| format!(" since {}", words::at(since)));
+    let since = since.map_or(String::new(), |since| format!(" since {}", display::at(since)));
     let memory = report.memory.as_ref();
     let by = memory.map_or(String::new(), |memory| match memory.by.as_str() {
         "" => String::new(),
-        by => format!(", {}", words::plain(by)),
+        by => format!(", {}", display::plain(by)),
     });
     output.line(format!("guard of {}: {}{since}{by}", store.environment(), output.paint(style, state)));
     if let Some(problem) = &report.problem {
-        output.line(output.paint(WARN, words::plain(problem)));
+        output.line(output.paint(WARN, display::plain(problem)));
     }
     if memory.is_some_and(|memory| memory.overflows) {
         output.line(output.paint(
@@ -63,8 +63,8 @@ fn status(arguments: &Arguments, output: &mut Output) -> Outcome {
         let suspects = rows.iter().filter(|row| row.kept.is_suspected()).count();
         output.line(format!(
             "as of {}: {} asked, of which {watched} can be acted on, {} under suspicion",
-            words::at(memory.at),
-            words::counted(rows.len() as u64, "flag"),
+            display::at(memory.at),
+            display::counted(rows.len() as u64, "flag"),
             suspects
         ));
     }
@@ -82,13 +82,13 @@ fn status(arguments: &Arguments, output: &mut Output) -> Outcome {
     output.json(&json!({
         "environment": store.environment(),
         "state": report.state,
-        "since": report.since.map(words::at),
+        "since": report.since.map(display::at),
         "by": memory.map(|memory| &memory.by),
-        "at": memory.map(|memory| words::at(memory.at)),
+        "at": memory.map(|memory| display::at(memory.at)),
         "problem": report.problem,
-        "paused_until": memory.map(|memory| memory.paused_until).filter(|until| *until > now).map(words::at),
+        "paused_until": memory.map(|memory| memory.paused_until).filter(|until| *until > now).map(display::at),
         "more_than_64_flags_asked": memory.is_some_and(|memory| memory.overflows),
-        "stopped_since": memory.and_then(|memory| memory.stopped).map(words::at),
+        "stopped_since": memory.and_then(|memory| memory.stopped).map(display::at),
         "flags": rows.iter().map(Row::json).collect::<Vec<_>>(),
     }));
     Ok(if report.problem.is_none() { Exit::Yes } else { Exit::No })
@@ -98,7 +98,7 @@ fn status(arguments: &Arguments, output: &mut Output) -> Outcome {
 fn changed_together(rows: &[Row]) -> Vec<Vec<String>> {
     let mut changes: BTreeMap<i64, Vec<String>> = BTreeMap::new();
     for row in rows.iter().filter(|row| row.kept.is_suspected()) {
-        changes.entry(row.kept.changed_at).or_default().push(words::plain(row.key).into_owned());
+        changes.entry(row.kept.changed_at).or_default().push(display::plain(row.key).into_owned());
     }
     changes.into_values().filter(|flags| flags.len() > 1).collect()
 }
@@ -137,14 +137,14 @@ impl<'a> Row<'a> {
         if !self.acts {
             return self;
         }
-        let until = |until: i64| (until > self.now).then(|| words::at(until));
+        let until = |until: i64| (until > self.now).then(|| display::at(until));
         let on_limits = self.kept.kind != Some(Kind::Branch);
         let would = if let Some(until) = until(memory.paused_until) {
             format!("tell: the guard is paused until {until}")
         } else if let Some(until) = self.cooldown().and_then(until) {
             format!("tell: it was acted on lately, and is left alone until {until}")
         } else if let Some(since) = memory.stopped.filter(|_| on_limits) {
-            format!("tell: acts on limits have stopped since {}", words::at(since))
+            format!("tell: acts on limits have stopped since {}", display::at(since))
         } else if flag.emergency == Emergency::Keep {
             let would =
                 "tell, as its emergency is \"keep\"; kill it while more than half of its requests fail";
@@ -160,13 +160,14 @@ impl<'a> Row<'a> {
         match &self.kept.verdict {
             Verdict::Go => String::new(),
             Verdict::Few(why) | Verdict::Failing(why) | Verdict::Wait(why) | Verdict::Trip(why) => {
-                format!("; {}", words::plain(why))
+                format!("; {}", display::plain(why))
             }
         }
     }
 
     fn killed(self) -> Self {
-        let would = format!("nothing: it is killed, until `flagstone revive {}`", words::argument(self.key));
+        let would =
+            format!("nothing: it is killed, until `flagstone revive {}`", display::argument(self.key));
         Self { acts: false, would, ..self }
     }
 
@@ -188,7 +189,7 @@ impl<'a> Row<'a> {
             Cell::of(self.key),
             Cell::of(self.kind()),
             Cell::of(format!("{:.0} %", self.kept.evidence * 100.0)),
-            Cell::of(self.cooldown().map_or(String::new(), words::at)),
+            Cell::of(self.cooldown().map_or(String::new(), display::at)),
             Cell::of(self.would.as_str()),
         ]
     }
@@ -198,29 +199,35 @@ impl<'a> Row<'a> {
             "flag": self.key,
             "kind": self.kept.kind.map(Kind::as_str),
             "evidence": self.kept.evidence,
-            "changed_at": words::at(self.kept.changed_at),
-            "cooldown_until": self.cooldown().map(words::at),
+            "changed_at": display::at(self.kept.changed_at),
+            "cooldown_until": self.cooldown().map(display::at),
             "acts": self.acts,
             "would": self.would,
         })
     }
 }
 
-fn pause(arguments: &Arguments, word: &GuardPause, output: &mut Output) -> Outcome {
-    let until = flagstone::time::now().saturating_add(word.length.micros());
-    let begun = change::begin_at_once(arguments, &word.by, "pause the guard", Some(&word.reason), output)?;
+fn pause(arguments: &Arguments, command: &GuardPause, output: &mut Output) -> Outcome {
+    let until = flagstone::time::now().saturating_add(command.length.micros());
+    let begun =
+        change::begin_at_once(arguments, &command.by, "pause the guard", Some(&command.reason), output)?;
     begun.store.pause_guard(until, &begun.change).map_err(Failure::changing)?;
     output.line(format!(
         "the guard does nothing until {}, and plans wait; `flagstone guard resume` ends that",
-        words::at(until)
+        display::at(until)
     ));
-    output.json(&json!({ "environment": begun.store.environment(), "paused_until": words::at(until) }));
+    output.json(&json!({ "environment": begun.store.environment(), "paused_until": display::at(until) }));
     Ok(Exit::Yes)
 }
 
-fn resume(arguments: &Arguments, word: &GuardResume, output: &mut Output) -> Outcome {
-    let begun =
-        change::begin_at_once(arguments, &word.by, "let the guard go on", word.reason.as_deref(), output)?;
+fn resume(arguments: &Arguments, command: &GuardResume, output: &mut Output) -> Outcome {
+    let begun = change::begin_at_once(
+        arguments,
+        &command.by,
+        "let the guard go on",
+        command.reason.as_deref(),
+        output,
+    )?;
     begun.store.resume_guard(&begun.change).map_err(Failure::changing)?;
     output.line("the guard goes on");
     output.json(&json!({ "environment": begun.store.environment(), "paused_until": Value::Null }));
@@ -228,10 +235,10 @@ fn resume(arguments: &Arguments, word: &GuardResume, output: &mut Output) -> Out
 }
 
 /// Writes a note into the audit trail.
-pub fn note(arguments: &Arguments, word: &Note, output: &mut Output) -> Outcome {
-    let begun = change::begin_at_once(arguments, &word.by, "note", Some(&word.text), output)?;
+pub fn note(arguments: &Arguments, command: &Note, output: &mut Output) -> Outcome {
+    let begun = change::begin_at_once(arguments, &command.by, "note", Some(&command.text), output)?;
     begun.store.note(&begun.change).map_err(Failure::changing)?;
-    output.line(format!("noted: {}", words::plain(&word.text)));
-    output.json(&json!({ "environment": begun.store.environment(), "note": word.text }));
+    output.line(format!("noted: {}", display::plain(&command.text)));
+    output.json(&json!({ "environment": begun.store.environment(), "note": command.text }));
     Ok(Exit::Yes)
 }

@@ -4,7 +4,7 @@ use crate::args::{Arguments, Memory};
 use crate::counters::{Seen, copies_read, counts, left_out, shut_out};
 use crate::guard::GuardReport;
 use crate::output::{BAD, Exit, Failure, GOOD, Outcome, Output, WARN};
-use crate::{identity, store_view, words};
+use crate::{display, identity, store_view};
 use flagstone::merge::Conflict;
 use flagstone::publish::BelievedUsers;
 use flagstone::store::Source;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 /// Microseconds after which an open conflict degrades health: a day.
 const OVERDUE: i64 = 24 * 3_600 * 1_000_000;
 
-pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome {
+pub fn run(arguments: &Arguments, command: &Memory, output: &mut Output) -> Outcome {
     let directory = store_view::directory(arguments)?;
     let seen = store_view::store(arguments).and_then(|store| Ok((Seen::of(&store)?, store)));
     let (seen, store) = match seen {
@@ -22,7 +22,7 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
         Err(Failure::Refused(error) | Failure::Unknown(error)) => return Ok(nothing(&error, output)),
     };
     // Flags answer even if the counters cannot be read.
-    let (counts, uncounted) = match counts(&store, &word.memory, output) {
+    let (counts, uncounted) = match counts(&store, &command.memory, output) {
         Ok(counts) => (counts, None),
         Err(Failure::Refused(error) | Failure::Unknown(error)) => (Counts::default(), Some(error)),
     };
@@ -34,8 +34,8 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
     // A process that only reads the store may have it mounted read-only.
     let may_change = identity::may_change(&store);
     let frozen = may_change.then(|| store.frozen()).flatten();
-    let shut_out = shut_out(&store, &word.memory, BelievedUsers::may_run_workers);
-    let copies_read = copies_read(&store, &word.memory, BelievedUsers::may_run_workers);
+    let shut_out = shut_out(&store, &command.memory, BelievedUsers::may_run_workers);
+    let copies_read = copies_read(&store, &command.memory, BelievedUsers::may_run_workers);
     let conflicts = store.open_conflicts().unwrap_or_default();
     let overdue = overdue(&conflicts, flagstone::time::now());
     let full = may_change && store.is_full();
@@ -56,7 +56,7 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
         "{}: generation {} of {} answers ({})",
         output.paint(style, said),
         status.generation,
-        words::plain(&status.environment),
+        display::plain(&status.environment),
         status.source.as_str()
     ));
     if status.source == Source::None && status.head_generation == 0 && status.last_error.is_none() {
@@ -66,16 +66,16 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
             workers => format!(
                 "  nothing is published here, and {} {} from the store that was in this place, kills included; what starts \
                  now has all flags off: put that store back, or restore it (docs/runbooks/restore.md)",
-                words::counted(workers as u64, "worker"),
+                display::counted(workers as u64, "worker"),
                 if workers == 1 { "still answers" } else { "still answer" }
             ),
         });
     }
     if let Some(error) = &last_error {
-        output.line(format!("  {}", words::plain(error)));
+        output.line(format!("  {}", display::plain(error)));
     }
     if let Some(why) = &frozen {
-        output.line(format!("  kill and stop-all would stop nothing: {}", words::plain(why)));
+        output.line(format!("  kill and stop-all would stop nothing: {}", display::plain(why)));
     }
     if full {
         output.line("  the file system of the store is full: nothing can be published, and the audit trail lacks what is killed");
@@ -84,20 +84,20 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
         output.line(format!("  {workers}"));
     }
     if behind > 0 {
-        let workers = words::counted(counts.workers.len() as u64, "worker");
+        let workers = display::counted(counts.workers.len() as u64, "worker");
         output.line(format!("  {behind} of {workers} answer from another generation"));
     }
     if let Some(summary) = guard.summary(flagstone::time::now()) {
-        output.line(format!("  {}", words::plain(&summary)));
+        output.line(format!("  {}", display::plain(&summary)));
     }
     if counts.without_cells > 0 {
-        let workers = words::counted(counts.without_cells as u64, "worker");
+        let workers = display::counted(counts.without_cells as u64, "worker");
         output.line(format!(
             "  {workers} without cells of their own: requests that they die in are not counted"
         ));
     }
     if !conflicts.is_empty() {
-        let count = words::counted(conflicts.len() as u64, "field");
+        let count = display::counted(conflicts.len() as u64, "field");
         let older = if overdue > 0 { format!(", {overdue} for more than a day") } else { String::new() };
         output.line(format!(
             "  {count} in conflict between the file and what runs{older}: `flagstone status` lists them"
@@ -134,7 +134,7 @@ pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome
             "emergency_error": frozen,
             "telemetry_error": uncounted,
             "telemetry_left_out": left_out,
-            "guard": { "state": guard.state, "since": guard.since.map(words::at), "problem": guard.problem },
+            "guard": { "state": guard.state, "since": guard.since.map(display::at), "problem": guard.problem },
         },
     }));
     Ok(exit(said))

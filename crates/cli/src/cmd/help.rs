@@ -1,8 +1,8 @@
 //! `help`: a page by task, or the help of one command.
 
 use crate::args::{self, Help};
+use crate::display;
 use crate::output::{BOLD, Exit, Failure, Outcome, Output};
-use crate::words;
 use flagstone::definition::{did_you_mean, nearest};
 
 /// Tasks, each with lines to type and their effects.
@@ -57,9 +57,9 @@ const TASKS: [(&str, &[(&str, &str)]); 5] = [
     ),
 ];
 
-pub fn run(word: &Help, output: &mut Output) -> Outcome {
-    if !word.command.is_empty() {
-        return of_command(&word.command, output);
+pub fn run(help: &Help, output: &mut Output) -> Outcome {
+    if !help.command.is_empty() {
+        return of_command(&help.command, output);
     }
     output.line("flagstone: ask a store of feature flags, or change it");
     for (task, lines) in TASKS {
@@ -86,7 +86,7 @@ fn of_command(path: &[String], output: &mut Output) -> Outcome {
             found.get_subcommands().map(|command| command.get_name().to_owned()).collect();
         found = found.find_subcommand_mut(name).ok_or_else(|| {
             let hint = did_you_mean(nearest(name, names.iter().map(String::as_str)));
-            Failure::Unknown(format!("there is no command \"{}\"{hint}", words::plain(name)))
+            Failure::Unknown(format!("there is no command \"{}\"{hint}", display::plain(name)))
         })?;
     }
     let help = found.render_help();

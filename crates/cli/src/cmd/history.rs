@@ -3,7 +3,7 @@
 use super::{change, company_history};
 use crate::args::{Arguments, History};
 use crate::output::{BAD, Cell, DIM, Exit, Failure, GOOD, Outcome, Output};
-use crate::{store_view, words};
+use crate::{display, store_view};
 use anstyle::Style;
 use flagstone::answer_history;
 use flagstone::audit;
@@ -16,22 +16,22 @@ use std::collections::BTreeSet;
 /// The mark of a date that does not fit the order of the trail.
 pub const WRONG_CLOCK: &str = " (wrong clock)";
 
-pub fn run(arguments: &Arguments, word: &History, output: &mut Output) -> Outcome {
-    if let Some(company) = &word.company {
-        return company_history::run(arguments, word, company, output);
+pub fn run(arguments: &Arguments, command: &History, output: &mut Output) -> Outcome {
+    if let Some(company) = &command.company {
+        return company_history::run(arguments, command, company, output);
     }
     let store = store_view::store(arguments)?;
     let mut entries = store.history().map_err(Failure::asking)?;
     let all = entries.len();
     let wrong = wrong_clocks(&entries);
     entries.reverse();
-    if word.limit > 0 {
-        entries.truncate(word.limit);
+    if command.limit > 0 {
+        entries.truncate(command.limit);
     }
     let rows: Vec<Vec<Cell>> = entries.iter().map(|entry| row(entry, &wrong)).collect();
     output.table(&["WHEN", "WHAT", "CONTENT", "WHY", "WHO"], &rows);
     let shown = entries.len();
-    let counted = words::counted(all as u64, "change");
+    let counted = display::counted(all as u64, "change");
     let shown = if shown < all { format!("{counted}, the last {shown} shown") } else { counted };
     output.line(output.paint(DIM, format!("{shown}, {}", store.environment())));
     output.json(
@@ -63,9 +63,12 @@ fn row(entry: &HistoryEntry, wrong: &BTreeSet<u64>) -> Vec<Cell> {
         Cell::of(entry.at.as_deref().map(|at| format!("{}{clock}", second(at))).unwrap_or_default()),
         Cell { text: what(entry), style },
         content,
-        Cell::of(words::plain(entry.error.as_deref().or(entry.reason.as_deref()).unwrap_or(""))),
+        Cell::of(display::plain(entry.error.as_deref().or(entry.reason.as_deref()).unwrap_or(""))),
         Cell::of(
-            entry.actor.as_ref().map_or(String::new(), |actor| words::plain(&actor.to_string()).into_owned()),
+            entry
+                .actor
+                .as_ref()
+                .map_or(String::new(), |actor| display::plain(&actor.to_string()).into_owned()),
         ),
     ]
 }
@@ -90,17 +93,17 @@ fn fields(entry: &HistoryEntry) -> String {
         (count, Some(((field, false), first))) => {
             let more = match count {
                 1 => String::new(),
-                count => format!(" and {} more", words::counted(count - 1, "field")),
+                count => format!(" and {} more", display::counted(count - 1, "field")),
             };
-            format!(" ({} {}{more})", words::plain(&field), change::values(first))
+            format!(" ({} {}{more})", display::plain(&field), change::values(first))
         }
-        (count, _) => format!(" ({})", words::counted(count, "field")),
+        (count, _) => format!(" ({})", display::counted(count, "field")),
     }
 }
 
 /// The change as text: `publish 13 (2 fields)`, `rollout search, publish 14 (rollout.percentage 50 → 90)`, `kill checkout`.
 pub fn what(entry: &HistoryEntry) -> String {
-    let flag = words::plain(entry.flag.as_deref().unwrap_or(""));
+    let flag = display::plain(entry.flag.as_deref().unwrap_or(""));
     let fields = fields(entry);
     let text = match entry.action {
         None => format!("generation {}, not in the audit trail", entry.generation),
@@ -110,13 +113,13 @@ pub fn what(entry: &HistoryEntry) -> String {
             format!("rollback {}{to}{fields}", entry.generation)
         }
         Some(action) if action.is_edit() => {
-            format!("{} {flag}, publish {}{fields}", action.word(), entry.generation)
+            format!("{} {flag}, publish {}{fields}", action.name(), entry.generation)
         }
         Some(action) if action.is_plan() => {
             let stage = entry.stage.map_or(String::new(), |stage| format!(", stage {stage}"));
-            format!("{} {flag}{stage}, publish {}{fields}", action.word(), entry.generation)
+            format!("{} {flag}{stage}, publish {}{fields}", action.name(), entry.generation)
         }
-        Some(action) => format!("{} {flag}", action.word()).trim_end().to_owned(),
+        Some(action) => format!("{} {flag}", action.name()).trim_end().to_owned(),
     };
     match entry.outcome {
         audit::Outcome::Done => text,

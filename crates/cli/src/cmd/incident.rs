@@ -7,7 +7,7 @@ use crate::counters::quietly;
 use crate::guard::GuardReport;
 use crate::output::{BAD, BOLD, DIM, Exit, Failure, GOOD, Outcome as Ran, Output, WARN};
 use crate::switches::{RESUME, Switch, Switches, revive};
-use crate::{store_view, words};
+use crate::{display, store_view};
 use flagstone::answer_history;
 use flagstone::audit::{Action, Actor, Difference, Outcome, Record};
 use flagstone::definition::Definitions;
@@ -30,14 +30,14 @@ const MIN_REQUESTS: u64 = 10;
 /// The time in which requests are counted for the rates.
 const COUNTED_FOR: Duration = Duration::from_secs(1);
 
-pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
+pub fn run(arguments: &Arguments, command: &Incident, output: &mut Output) -> Ran {
     let store = store_view::store(arguments)?;
-    let (rates, uncounted) = match Rates::measure(&store, word) {
+    let (rates, uncounted) = match Rates::measure(&store, command) {
         Ok(rates) => (Some(rates), None),
         Err(Failure::Refused(error) | Failure::Unknown(error)) => (None, Some(error)),
     };
     let now = flagstone::time::now();
-    let since = word.since.unwrap_or(now - 3_600_000_000);
+    let since = command.since.unwrap_or(now - 3_600_000_000);
     let guard = GuardReport::of(&store, now);
     let switches = Switches::of(&store);
     let status = store.status().map_err(Failure::asking)?;
@@ -53,18 +53,18 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
     // The newest notice counts: harm that ended earlier is not the present one.
     let harm = notices.iter().find_map(Notice::began);
 
-    let title = format!("{} on {}", store.environment(), words::plain(&Actor::current().host));
-    output.line(format!("{}, {} to {}", output.paint(BOLD, title), words::at(since), words::at(now)));
+    let title = format!("{} on {}", store.environment(), display::plain(&Actor::current().host));
+    output.line(format!("{}, {} to {}", output.paint(BOLD, title), display::at(since), display::at(now)));
     let say = |name: &str, text: String, output: &mut Output| output.line(format!("  {name:<8} {text}"));
     let state = match (guard.state, &guard.problem) {
-        (_, Some(problem)) => output.paint(WARN, words::plain(problem)),
+        (_, Some(problem)) => output.paint(WARN, display::plain(problem)),
         ("none", None) => output.paint(WARN, "nobody watches this store"),
         (state, None) => watch(state, &guard, now),
     };
     say("guard", state, output);
     let text = match &rates {
         Some(rates) => rates.text(output),
-        None => output.paint(WARN, words::plain(uncounted.as_deref().unwrap_or_default())),
+        None => output.paint(WARN, display::plain(uncounted.as_deref().unwrap_or_default())),
     };
     say("requests", text, output);
     let stop = switches.as_ref().and_then(Switches::stop);
@@ -74,7 +74,7 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
         }
         _ => {
             if let Some(unknown) = &status.kills_unknown {
-                say("off", output.paint(BAD, words::plain(unknown)), output);
+                say("off", output.paint(BAD, display::plain(unknown)), output);
             }
             if let Some(stop) = &stop {
                 let text = format!("{} {}; `{RESUME}`", output.paint(BAD, "everything"), stop.text());
@@ -86,7 +86,7 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
                     true => kill.text(),
                     false => format!("{}, which is not in the audit trail", kill.text()),
                 });
-                let flag = output.paint(BAD, words::plain(&killed.flag));
+                let flag = output.paint(BAD, display::plain(&killed.flag));
                 say("off", format!("{flag} {text}; `{}`", revive(&killed.flag)), output);
                 if let Some(text) = dependents_text(&killed.dependents) {
                     say("", text, output);
@@ -95,15 +95,15 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
         }
     }
     for (flag, why) in held.iter().take(MAX_SHOWN_FLAGS) {
-        say("held", format!("the plan of {}: {}", words::plain(flag), words::plain(why)), output);
+        say("held", format!("the plan of {}: {}", display::plain(flag), display::plain(why)), output);
     }
     // It may be older than the time shown, or than the notices shown.
     let outage = guard.memory.as_ref().and_then(|memory| memory.outage.as_ref());
     if let Some(outage) = outage {
         let text = format!(
             "of all requests since {}, and not over by {}",
-            words::at(outage.since),
-            words::at(outage.until)
+            display::at(outage.since),
+            display::at(outage.until)
         );
         say("outage", output.paint(BAD, text), output);
     }
@@ -115,19 +115,19 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
             "",
             format!(
                 "… and {} more: `flagstone audit`",
-                words::counted((notices.len() - NOTICES) as u64, "notice")
+                display::counted((notices.len() - NOTICES) as u64, "notice")
             ),
             output,
         );
     }
     output.line("");
     match (&untold, changes.len()) {
-        (Some(error), _) => output.line(output.paint(WARN, words::plain(error))),
+        (Some(error), _) => output.line(output.paint(WARN, display::plain(error))),
         (None, 0) => output.line("nothing was changed in that time"),
         (None, count) => output.line(format!(
             "{}, the newest first{}:",
-            words::counted(count as u64, "change"),
-            harm.map_or(String::new(), |at| format!("; harm began at {}", words::at(at)))
+            display::counted(count as u64, "change"),
+            harm.map_or(String::new(), |at| format!("; harm began at {}", display::at(at)))
         )),
     }
     for change in changes.iter().take(CHANGES) {
@@ -142,9 +142,9 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
     output.json(&json!({
         "environment": store.environment(),
         "machine": Actor::current().host,
-        "since": words::at(since),
-        "at": words::at(now),
-        "guard": { "state": guard.state, "since": guard.since.map(words::at), "problem": guard.problem },
+        "since": display::at(since),
+        "at": display::at(now),
+        "guard": { "state": guard.state, "since": guard.since.map(display::at), "problem": guard.problem },
         "requests": rates.as_ref().map(Rates::json),
         "telemetry_error": uncounted,
         "stop": stop.as_ref().map(Switch::json),
@@ -155,8 +155,8 @@ pub fn run(arguments: &Arguments, word: &Incident, output: &mut Output) -> Ran {
             "back": revive(&killed.flag),
         })).collect::<Vec<_>>(),
         "held": held.iter().map(|(flag, why)| json!({ "flag": flag, "why": why })).collect::<Vec<_>>(),
-        "outage_since": outage.map(|outage| words::at(outage.since)),
-        "harm_began": harm.map(words::at),
+        "outage_since": outage.map(|outage| display::at(outage.since)),
+        "harm_began": harm.map(display::at),
         "notices": notices.iter().map(Notice::json).collect::<Vec<_>>(),
         "changes": changes.iter().map(|change| change.json(harm, &killed, status.generation)).collect::<Vec<_>>(),
         "audit_error": untold,
@@ -172,9 +172,9 @@ fn watch(state: &str, guard: &GuardReport, now: i64) -> String {
         "{}, last word {} s ago: {}, {suspects} under suspicion",
         guard
             .since
-            .map_or("does not watch yet".to_owned(), |since| format!("watches since {}", words::at(since))),
+            .map_or("does not watch yet".to_owned(), |since| format!("watches since {}", display::at(since))),
         now.saturating_sub(memory.at).max(0) / 1_000_000,
-        words::counted(memory.flags.len() as u64, "flag")
+        display::counted(memory.flags.len() as u64, "flag")
     )
 }
 
@@ -235,10 +235,10 @@ fn fails_more(on: (u64, u64), off: (u64, u64)) -> bool {
 }
 
 impl Rates {
-    fn measure(store: &Store, word: &Incident) -> Result<Rates, Failure> {
-        let before = quietly(store, &word.memory.memory)?;
+    fn measure(store: &Store, command: &Incident) -> Result<Rates, Failure> {
+        let before = quietly(store, &command.memory.memory)?;
         std::thread::sleep(COUNTED_FOR);
-        let after = quietly(store, &word.memory.memory)?;
+        let after = quietly(store, &command.memory.memory)?;
         let since = |after: &Cohort, before: &Cohort| {
             let requests = after.requests.saturating_sub(before.requests);
             (requests, after.errors.saturating_sub(before.errors).min(requests))
@@ -273,7 +273,7 @@ impl Rates {
         let all = format!("{:.1} % of {requests} failed in the last second", percent(errors, requests));
         let flags = self.flags.iter().take(MAX_SHOWN_FLAGS).map(|(flag, [on, failed, off, of_off])| {
             let (failed, of_off) = (percent(*failed, *on), percent(*of_off, *off));
-            format!("; {}: {failed:.1} % on, {of_off:.1} % off", words::plain(flag))
+            format!("; {}: {failed:.1} % on, {of_off:.1} % off", display::plain(flag))
         });
         let style = if percent(errors, requests) > 5.0 { BAD } else { GOOD };
         output.paint(style, format!("{all}{}", flags.collect::<String>()))
@@ -361,11 +361,11 @@ impl Notice {
 
     fn text(&self) -> String {
         let flag =
-            self.record.flag.as_deref().map_or(String::new(), |flag| format!(" {}", words::plain(flag)));
-        let what = self.record.notice.map_or(self.record.action.word(), NoticeKind::as_str);
+            self.record.flag.as_deref().map_or(String::new(), |flag| format!(" {}", display::plain(flag)));
+        let what = self.record.notice.map_or(self.record.action.name(), NoticeKind::as_str);
         let what = what.trim_end_matches(':');
         let why =
-            self.record.reason.as_deref().map_or(String::new(), |why| format!(": {}", words::plain(why)));
+            self.record.reason.as_deref().map_or(String::new(), |why| format!(": {}", display::plain(why)));
         format!("{what}{flag}{why}")
     }
 
@@ -394,7 +394,7 @@ impl Change {
             None => format!("{} ago", span(now.saturating_sub(self.at) / 1_000_000)),
         };
         let of = match (&record.flag, record.action.publishes()) {
-            (Some(flag), _) => format!(" {}", words::plain(flag)),
+            (Some(flag), _) => format!(" {}", display::plain(flag)),
             (None, true) => format!(" {}", record.to),
             (None, false) => String::new(),
         };
@@ -406,15 +406,15 @@ impl Change {
                 let of = first.flag.as_deref().filter(|flag| record.flag.as_deref() != Some(*flag));
                 let is_whole = first.pointer.split('/').count() == 3;
                 let first = match (is_whole, &first.before, of) {
-                    (true, None, _) => format!("{} new", words::plain(field)),
-                    (true, Some(_), _) => format!("{} removed", words::plain(field)),
+                    (true, None, _) => format!("{} new", display::plain(field)),
+                    (true, Some(_), _) => format!("{} removed", display::plain(field)),
                     (false, _, Some(flag)) => {
-                        format!("{}.{} {}", words::plain(flag), words::plain(field), values(first))
+                        format!("{}.{} {}", display::plain(flag), display::plain(field), values(first))
                     }
-                    (false, _, None) => format!("{} {}", words::plain(field), values(first)),
+                    (false, _, None) => format!("{} {}", display::plain(field), values(first)),
                 };
                 let more = if all > 1 {
-                    format!(" and {} more", words::counted(all - 1, "field"))
+                    format!(" and {} more", display::counted(all - 1, "field"))
                 } else {
                     String::new()
                 };
@@ -426,9 +426,9 @@ impl Change {
             Outcome::Failed => " FAILED",
             Outcome::Intended => ", begun only",
         };
-        let why = record.reason.as_deref().map_or(String::new(), |why| format!(": {}", words::quoted(why)));
-        let who = words::plain(&record.actor.to_string()).into_owned();
-        format!("{when}  {}{of}{fields}{outcome}, by {who}{why}", record.action.word())
+        let why = record.reason.as_deref().map_or(String::new(), |why| format!(": {}", display::quoted(why)));
+        let who = display::plain(&record.actor.to_string()).into_owned();
+        format!("{when}  {}{of}{fields}{outcome}, by {who}{why}", record.action.name())
     }
 
     /// Seconds from the change to the harm.
@@ -436,7 +436,7 @@ impl Change {
         // An act of the guard came after the harm.
         harm.map(|harm| match &self.record.guard {
             Some(_) => (harm - self.at) / 1_000_000,
-            None => words::seconds_to_harm(self.at, harm),
+            None => display::seconds_to_harm(self.at, harm),
         })
     }
 
@@ -458,7 +458,7 @@ impl Change {
             (_, Some(_)) if is_killed => None,
             (Action::Rollout, Some(flag)) => self.former_percentage().map_or_else(
                 || Some(kill(flag)),
-                |before| Some(format!("flagstone rollout {} {before} --reason WHY", words::argument(flag))),
+                |before| Some(format!("flagstone rollout {} {before} --reason WHY", display::argument(flag))),
             ),
             (
                 Action::Enable
@@ -516,7 +516,7 @@ fn dated(record: &Record, misdated: bool) -> String {
 
 /// The command that kills the flag.
 fn kill(flag: &str) -> String {
-    format!("flagstone kill {} --reason WHY", words::argument(flag))
+    format!("flagstone kill {} --reason WHY", display::argument(flag))
 }
 
 /// A length of time: `12 s`, `3 min`, `2 h`.
@@ -588,10 +588,10 @@ mod tests {
         let minute = 60_000_000;
         let definitions = json!({ "flags": {
             "search": { "enabled": true, "rollout": { "percentage": 0 }, "schedule": [
-                { "at": words::at(now - 3 * minute), "percentage": 10 }, { "at": words::at(now - minute), "percentage": 100 },
-                { "at": words::at(now + minute), "percentage": 50 },
+                { "at": display::at(now - 3 * minute), "percentage": 10 }, { "at": display::at(now - minute), "percentage": 100 },
+                { "at": display::at(now + minute), "percentage": 50 },
             ] },
-            "off": { "enabled": false, "schedule": [{ "at": words::at(now - minute), "percentage": 100 }] },
+            "off": { "enabled": false, "schedule": [{ "at": display::at(now - minute), "percentage": 100 }] },
         } });
         let by = flagstone::publish::Change { actor: Actor::named(Some("ann")), reason: None, base: None };
         store.publish(&serde_json::from_value(definitions).unwrap(), by).unwrap();

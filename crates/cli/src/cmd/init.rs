@@ -3,31 +3,31 @@
 use super::change;
 use crate::args::{Arguments, Init};
 use crate::output::{Exit, Failure, Outcome, Output};
-use crate::{confirm, store_view, words};
+use crate::{confirm, display, store_view};
 use flagstone::publish::{Change, Store};
 use flagstone::telemetry;
 use serde_json::json;
 use std::path::Path;
 
-pub fn run(arguments: &Arguments, word: &Init, output: &mut Output) -> Outcome {
-    let directory = match (&word.directory, &arguments.store) {
+pub fn run(arguments: &Arguments, command: &Init, output: &mut Output) -> Outcome {
+    let directory = match (&command.directory, &arguments.store) {
         (Some(here), Some(there)) if here != there => {
             return Err(Failure::Refused(format!(
                 "two directories are named, {} and {}; nothing was changed. Name one",
-                words::plain(&here.to_string_lossy()),
-                words::plain(&there.to_string_lossy())
+                display::plain(&here.to_string_lossy()),
+                display::plain(&there.to_string_lossy())
             )));
         }
         (Some(directory), _) => directory.clone(),
         (None, _) => store_view::directory(arguments)?,
     };
     let default = store_view::may_name_default();
-    if let Some(problem) = default.as_ref().err().filter(|_| word.default_store) {
+    if let Some(problem) = default.as_ref().err().filter(|_| command.default_store) {
         return Err(Failure::Refused(format!("{problem}; nothing was changed")));
     }
-    let workers = workers(&directory, &word.memory.memory);
-    if workers > 0 && !word.yes {
-        let path = words::plain(&directory.to_string_lossy()).into_owned();
+    let workers = workers(&directory, &command.memory.memory);
+    if workers > 0 && !command.yes {
+        let path = display::plain(&directory.to_string_lossy()).into_owned();
         let counting = if workers == 1 { "worker counts" } else { "workers count" };
         let found = format!(
             "{workers} {counting} for a store at {path}, so there was one: put it back or restore it (docs/runbooks/restore.md). A new one knows \
@@ -40,26 +40,26 @@ pub fn run(arguments: &Arguments, word: &Init, output: &mut Output) -> Outcome {
             ));
         }
     }
-    let store =
-        Store::init(&directory, &word.environment, word.readers.as_deref()).map_err(Failure::changing)?;
+    let store = Store::init(&directory, &command.environment, command.readers.as_deref())
+        .map_err(Failure::changing)?;
     let change = Change::by_me(None);
     let directory = store.directory().to_string_lossy();
-    let (path, typed) = (words::plain(&directory), words::argument(&directory));
+    let (path, typed) = (display::plain(&directory), display::argument(&directory));
     change::announce(&store, &change, 0, &format!("init {typed}"), output);
-    let readers = match (store.only_for_its_owner().map_err(Failure::changing)?, &word.readers) {
+    let readers = match (store.only_for_its_owner().map_err(Failure::changing)?, &command.readers) {
         (Some(public), _) => {
-            let public = words::plain(&public.to_string_lossy()).into_owned();
+            let public = display::plain(&public.to_string_lossy()).into_owned();
             format!(
                 "only its owner's processes read it: everybody can write {public}, and there others believe root's files and their own"
             )
         }
-        (None, Some(group)) => format!("the members of {} read it", words::plain(group)),
+        (None, Some(group)) => format!("the members of {} read it", display::plain(group)),
         (None, None) => "every user of this machine reads it".to_owned(),
     };
     output.line(format!("made an empty store; {readers}"));
     output.line(format!("publish with: flagstone publish --store {typed} FILE"));
     output.line(format!("read it from PHP with: flagstone.store = {path}"));
-    let named = default.is_ok() && (word.default_store || asked(output));
+    let named = default.is_ok() && (command.default_store || asked(output));
     if named {
         let failed = |error| {
             Failure::Unknown(format!(
@@ -80,7 +80,7 @@ pub fn run(arguments: &Arguments, word: &Init, output: &mut Output) -> Outcome {
         "environment": store.environment(),
         "machine": change.actor.host,
         "directory": store.directory(),
-        "readers": word.readers,
+        "readers": command.readers,
         "default_store": named,
     }));
     Ok(Exit::Yes)

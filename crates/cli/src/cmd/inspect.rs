@@ -3,18 +3,18 @@
 use crate::args::{Arguments, Inspect};
 use crate::output::{BOLD, Cell, Exit, Failure, GOOD, Outcome, Output};
 use crate::progress::Progress;
-use crate::{inputs, store_view, words};
+use crate::{display, inputs, store_view};
 use flagstone::{FlagFields, MapMode, Snapshot, SnapshotError};
 use serde_json::{Value, json};
 use std::path::Path;
 
-pub fn run(arguments: &Arguments, word: &Inspect, output: &mut Output) -> Outcome {
+pub fn run(arguments: &Arguments, command: &Inspect, output: &mut Output) -> Outcome {
     let progress = Progress::begin("verifying".to_owned());
-    let snapshot = match &word.file {
+    let snapshot = match &command.file {
         Some(file) => open(file)?,
         None => {
             let store = store_view::store(arguments)?;
-            let generation = match word.generation {
+            let generation = match command.generation {
                 Some(generation) => generation,
                 None => store.generation().map_err(Failure::asking)?,
             };
@@ -25,8 +25,8 @@ pub fn run(arguments: &Arguments, word: &Inspect, output: &mut Output) -> Outcom
         }
     };
     drop(progress);
-    if word.definitions {
-        return definitions(&snapshot, word.state, output);
+    if command.definitions {
+        return definitions(&snapshot, command.state, output);
     }
     show(&snapshot, output)
 }
@@ -64,7 +64,7 @@ fn show(snapshot: &Snapshot, output: &mut Output) -> Outcome {
     for (name, value) in [
         ("environment", snapshot.environment().to_owned()),
         ("format", format!("{}.{}", layout.major, layout.minor)),
-        ("size", format!("{} bytes", words::thousands(layout.file_size))),
+        ("size", format!("{} bytes", display::thousands(layout.file_size))),
         ("checksums", format!("{}, header {}", output.paint(GOOD, "all match"), layout.checksum)),
         (
             "features",
@@ -77,10 +77,10 @@ fn show(snapshot: &Snapshot, output: &mut Output) -> Outcome {
         (
             "audit",
             layout.audit.as_ref().map_or("no record, as it was not published".to_owned(), |audit| {
-                format!("record {}, {}", words::thousands(audit.record), audit.hash)
+                format!("record {}, {}", display::thousands(audit.record), audit.hash)
             }),
         ),
-        ("flags", words::thousands(layout.flags.into())),
+        ("flags", display::thousands(layout.flags.into())),
         ("index", format!("longest probe {}", layout.index_probe)),
     ] {
         output.line(format!("  {name:<12} {value}"));
@@ -91,7 +91,7 @@ fn show(snapshot: &Snapshot, output: &mut Output) -> Outcome {
         .iter()
         .map(|section| {
             let numbers = [section.offset, section.size, section.entries]
-                .map(|n| Cell::of(format!("{:>13}", words::thousands(n))));
+                .map(|n| Cell::of(format!("{:>13}", display::thousands(n))));
             std::iter::once(Cell::of(section.name))
                 .chain(numbers)
                 .chain([Cell::of(section.checksum.clone())])
@@ -121,7 +121,7 @@ fn record(flag: &FlagFields, output: &mut Output) {
     say("hash", flag.hash.clone());
     say("bits", flag.bits.join(", "));
     say("seed", format!("{} (variants {})", flag.seed, flag.variant_seed));
-    say("threshold", format!("{} by {}", words::thousands(flag.threshold.into()), flag.by));
+    say("threshold", format!("{} by {}", display::thousands(flag.threshold.into()), flag.by));
     for (name, names) in [("requires", &flag.requires), ("needs", &flag.needs)] {
         if !names.is_empty() {
             say(name, names.join(", "));
@@ -134,11 +134,11 @@ fn record(flag: &FlagFields, output: &mut Output) {
                 format!(
                     "ints: {} of {} ({} wide, longest probe {}); strings: {} ({} slots, longest probe {})",
                     list.ints,
-                    words::thousands(list.ints_count),
-                    words::thousands(list.ints_size),
+                    display::thousands(list.ints_count),
+                    display::thousands(list.ints_size),
                     list.ints_probe,
-                    words::thousands(list.texts_count.into()),
-                    words::thousands(list.texts_slots),
+                    display::thousands(list.texts_count.into()),
+                    display::thousands(list.texts_slots),
                     list.texts_probe
                 ),
             );
@@ -146,8 +146,8 @@ fn record(flag: &FlagFields, output: &mut Output) {
     }
     for (number, rule) in flag.rules.iter().enumerate() {
         let name =
-            if rule.name.is_empty() { String::new() } else { format!(" {}", words::quoted(&rule.name)) };
-        say("rule", format!("{number}{name}: threshold {}", words::thousands(rule.threshold.into())));
+            if rule.name.is_empty() { String::new() } else { format!(" {}", display::quoted(&rule.name)) };
+        say("rule", format!("{number}{name}: threshold {}", display::thousands(rule.threshold.into())));
         for (number, test) in rule.tests.iter().enumerate() {
             say(
                 "",
@@ -156,7 +156,7 @@ fn record(flag: &FlagFields, output: &mut Output) {
                     test.attribute,
                     test.operation,
                     test.operand,
-                    words::plain(&test.a),
+                    display::plain(&test.a),
                     test.on_match,
                     test.on_mismatch
                 ),
@@ -164,10 +164,13 @@ fn record(flag: &FlagFields, output: &mut Output) {
         }
     }
     for (at, threshold) in &flag.steps {
-        say("step", format!("{}: threshold {}", words::at(*at), words::thousands((*threshold).into())));
+        say("step", format!("{}: threshold {}", display::at(*at), display::thousands((*threshold).into())));
     }
     for (name, upper, value) in &flag.variants {
         let value = if *value { ", with a value" } else { "" };
-        say("variant", format!("{}: below {}{value}", words::plain(name), words::thousands((*upper).into())));
+        say(
+            "variant",
+            format!("{}: below {}{value}", display::plain(name), display::thousands((*upper).into())),
+        );
     }
 }

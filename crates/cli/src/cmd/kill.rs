@@ -1,15 +1,15 @@
 //! `kill` and `revive`: turn one flag off at once, and on again. No compile, no disk.
 
 use super::change::{self, ChangeContext};
-use crate::args::{self, Arguments, Kill, Revive, Word};
+use crate::args::{self, Arguments, Command, Kill, Revive};
 use crate::counters::{self, Unreached};
+use crate::display;
 use crate::extent::{Extent, extent};
 use crate::guard::GuardReport;
 use crate::impact::{self, Listed, Side};
 use crate::machines::Relay;
 use crate::output::{BAD, Failure, GOOD, Outcome, Output};
 use crate::store_view::{self, UnknownFlag};
-use crate::words;
 use flagstone::definition::{PlanState, nearest};
 use flagstone::flag_change::state;
 use flagstone::publish::{Store, SwitchOutcome, dependents_text};
@@ -35,12 +35,12 @@ enum Known {
     CannotTell(String),
 }
 
-pub fn kill(arguments: &Arguments, word: &Kill, output: &mut Output) -> Outcome {
-    let flag = words::plain(&word.flag);
+pub fn kill(arguments: &Arguments, command: &Kill, output: &mut Output) -> Outcome {
+    let flag = display::plain(&command.flag);
     let (begun, known, switched) =
-        throw(arguments, word, output).map_err(|failure| nothing_stopped(&arguments.word, failure))?;
+        throw(arguments, command, output).map_err(|failure| nothing_stopped(&arguments.command, failure))?;
     // The other machines are told before the reach is measured.
-    let sent = begun.send(relayed("kill", word.force.then_some("--force"), &word.flag), None);
+    let sent = begun.send(relayed("kill", command.force.then_some("--force"), &command.flag), None);
     let unreached = unreached(&begun.store);
     let [whom, except] = match unreached.is_empty() {
         true => ["for everybody at once".to_owned(), String::new()],
@@ -60,24 +60,26 @@ pub fn kill(arguments: &Arguments, word: &Kill, output: &mut Output) -> Outcome 
         false => format!("{flag} was killed already; nothing was changed"),
     });
     let (before, switched) = switched;
-    let dependents = begun.store.dependents(&word.flag);
+    let dependents = begun.store.dependents(&command.flag);
     if let Some(text) = dependents_text(&dependents) {
         output.line(output.paint(BAD, text));
     }
-    let thrown = SwitchResult { flag: Some(&word.flag), switched, before, sent, unreached };
-    print_switch(&begun, &word.reach, thrown, json!({ "dependents": dependents }), output)
+    let thrown = SwitchResult { flag: Some(&command.flag), switched, before, sent, unreached };
+    print_switch(&begun, &command.reach, thrown, json!({ "dependents": dependents }), output)
 }
 
 /// Ends the failure of a command that turns flags off for everybody with a line that says that nothing was stopped.
-pub fn nothing_stopped(word: &Word, failure: Failure) -> Failure {
-    let what = match word {
-        Word::Kill(word) => words::plain(&word.flag),
-        Word::Disable(word)
-            if word.companies.is_empty() && word.changing.file.is_none() && !word.changing.terms.dry_run =>
+pub fn nothing_stopped(command: &Command, failure: Failure) -> Failure {
+    let what = match command {
+        Command::Kill(command) => display::plain(&command.flag),
+        Command::Disable(command)
+            if command.companies.is_empty()
+                && command.changing.file.is_none()
+                && !command.changing.terms.dry_run =>
         {
-            words::plain(&word.flag)
+            display::plain(&command.flag)
         }
-        Word::StopAll(_) => "every flag".into(),
+        Command::StopAll(_) => "every flag".into(),
         _ => return failure,
     };
     failure.ending(&format!("NOTHING WAS STOPPED: {what} answers as before"))
@@ -85,16 +87,16 @@ pub fn nothing_stopped(word: &Word, failure: Failure) -> Failure {
 
 fn throw(
     arguments: &Arguments,
-    word: &Kill,
+    command: &Kill,
     output: &mut Output,
 ) -> Result<(ChangeContext, Known, (View, SwitchOutcome)), Failure> {
-    let what = format!("kill {}", word.flag);
-    let begun = change::begin_at_once(arguments, &word.by, &what, Some(&word.reason), output)?;
+    let what = format!("kill {}", command.flag);
+    let begun = change::begin_at_once(arguments, &command.by, &what, Some(&command.reason), output)?;
     let before = View::of(&begun.store);
-    let known = known(&before, &word.flag);
+    let known = known(&before, &command.flag);
     match &known {
         Known::Yes => {}
-        Known::No(unknown) if word.force => output.warn(&unknown.problem),
+        Known::No(unknown) if command.force => output.warn(&unknown.problem),
         Known::No(UnknownFlag { problem, hint }) => {
             let end = if hint.ends_with(['.', '?']) { "" } else { "." };
             return Err(Failure::Refused(format!(
@@ -105,7 +107,7 @@ fn throw(
             output.warn(format!("{problem}; killed without knowing whether the flag is there"))
         }
     }
-    let switched = with_retries_shown(|| begun.store.kill(&word.flag, begun.change.clone()))?;
+    let switched = with_retries_shown(|| begun.store.kill(&command.flag, begun.change.clone()))?;
     Ok((begun, known, (before, switched)))
 }
 
@@ -130,56 +132,56 @@ pub fn with_retries_shown(
     switched.map_err(Failure::changing)
 }
 
-pub fn revive(arguments: &Arguments, word: &Revive, output: &mut Output) -> Outcome {
-    let what = format!("revive {}", word.flag);
-    let begun = change::begin_at_once(arguments, &word.by, &what, word.reason.as_deref(), output)?;
+pub fn revive(arguments: &Arguments, command: &Revive, output: &mut Output) -> Outcome {
+    let what = format!("revive {}", command.flag);
+    let begun = change::begin_at_once(arguments, &command.by, &what, command.reason.as_deref(), output)?;
     let before = View::of(&begun.store);
     let killed = begun.store.status().map(|status| status.killed).unwrap_or_default();
-    if killed.iter().all(|killed| killed.flag != word.flag)
-        && let Known::No(unknown) = known(&before, &word.flag)
+    if killed.iter().all(|killed| killed.flag != command.flag)
+        && let Known::No(unknown) = known(&before, &command.flag)
     {
         let names = killed.iter().map(|killed| killed.flag.as_str());
-        let hint = match nearest(&word.flag, names.clone()) {
+        let hint = match nearest(&command.flag, names.clone()) {
             _ if killed.is_empty() => unknown.hint,
             Some(near) => format!("did you mean \"{near}\"?"),
-            None => format!("killed are: {}", words::some(names.collect::<Vec<_>>().iter(), 10)),
+            None => format!("killed are: {}", display::some(names.collect::<Vec<_>>().iter(), 10)),
         };
         return Err(Failure::Refused(format!(
             "{}, and it is not killed; nothing was changed; {hint}",
             unknown.problem
         )));
     }
-    let switched = begun.store.revive(&word.flag, begun.change.clone()).map_err(Failure::changing)?;
-    let sent = begun.send(relayed("revive", None, &word.flag), None);
-    let flag = words::plain(&word.flag);
+    let switched = begun.store.revive(&command.flag, begun.change.clone()).map_err(Failure::changing)?;
+    let sent = begun.send(relayed("revive", None, &command.flag), None);
+    let flag = display::plain(&command.flag);
     output.line_now(match switched.changed {
         true => format!(
             "{} {flag}: it answers again as published{}",
             output.paint(GOOD, "revived"),
-            published_state(&begun, &word.flag)
+            published_state(&begun, &command.flag)
         ),
         false => format!("{flag} was not killed; nothing was changed"),
     });
-    if let Some(plan) = switched.changed.then(|| plan(&begun, &word.flag)).flatten() {
+    if let Some(plan) = switched.changed.then(|| plan(&begun, &command.flag)).flatten() {
         let held = if plan.held.is_some() { "is held" } else { "is held at the next tick" };
-        let typed = words::argument(&word.flag);
+        let typed = display::argument(&command.flag);
         output.line(format!("its plan {held}, until `flagstone plan resume {typed}`"));
     }
-    let cooldown = cooldown(&begun.store, &word.flag).filter(|_| switched.changed);
+    let cooldown = cooldown(&begun.store, &command.flag).filter(|_| switched.changed);
     if let Some(until) = cooldown {
         output.line(format!(
             "the guard acted on {flag} and leaves it alone until {}: harm is told until then, and not acted on; `flagstone kill {flag} --reason WHY` \
              turns it off again",
-            words::at(until)
+            display::at(until)
         ));
     }
     let unreached = unreached(&begun.store);
-    let thrown = SwitchResult { flag: Some(&word.flag), switched, before, sent, unreached };
+    let thrown = SwitchResult { flag: Some(&command.flag), switched, before, sent, unreached };
     print_switch(
         &begun,
-        &word.reach,
+        &command.reach,
         thrown,
-        json!({ "guard_cooldown_until": cooldown.map(words::at) }),
+        json!({ "guard_cooldown_until": cooldown.map(display::at) }),
         output,
     )
 }
@@ -206,11 +208,10 @@ fn published_state(begun: &ChangeContext, key: &str) -> String {
     for required in &flag.requires {
         match reaches(required) {
             Some(Extent::Nobody) => {
-                limits.push(format!("it requires {}, which is off", words::plain(required)))
+                limits.push(format!("it requires {}, which is off", display::plain(required)))
             }
-            Some(Extent::Some) => {
-                limits.push(format!("it requires {}, which is not on for everybody", words::plain(required)))
-            }
+            Some(Extent::Some) => limits
+                .push(format!("it requires {}, which is not on for everybody", display::plain(required))),
             Some(Extent::Everybody) | None => {}
         }
     }
@@ -234,8 +235,8 @@ fn cooldown(store: &Store, flag: &str) -> Option<i64> {
     memory.flags.get(flag)?.cooldown.filter(|until| *until > now)
 }
 
-fn relayed(word: &str, option: Option<&str>, flag: &str) -> Vec<String> {
-    [Some(word), option, Some("--"), Some(flag)].into_iter().flatten().map(str::to_owned).collect()
+fn relayed(command: &str, option: Option<&str>, flag: &str) -> Vec<String> {
+    [Some(command), option, Some("--"), Some(flag)].into_iter().flatten().map(str::to_owned).collect()
 }
 
 /// The view of the workers at one moment.
@@ -288,7 +289,7 @@ pub fn print_switch(
 ) -> Outcome {
     let SwitchResult { flag, switched, before, sent, unreached } = thrown;
     if let Some(warning) = &switched.audit_warning {
-        output.warn(words::plain(warning));
+        output.warn(display::plain(warning));
     }
     for workers in unreached {
         output.warn(workers.to_string());
@@ -320,12 +321,12 @@ pub fn print_switch(
 /// Measures the reach. The switch is thrown, so that an unknown reach is no failure.
 fn reached(
     begun: &ChangeContext,
-    word: &args::Reach,
+    command: &args::Reach,
     before: &View,
     flag: Option<&str>,
     output: &mut Output,
 ) -> Value {
-    let list = begun.companies(word);
+    let list = begun.companies(command);
     let measured = list.and_then(|list| {
         let (list, side) = match (list, before.side()) {
             (Listed::List(list), Some(side)) => (list, side),

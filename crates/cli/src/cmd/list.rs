@@ -4,25 +4,25 @@ use super::show::{State, state};
 use crate::args::Arguments;
 use crate::output::{BAD, Cell, DIM, Exit, Outcome, Output};
 use crate::switches::{Switch, Switches, notices};
-use crate::{store_view, words};
+use crate::{display, store_view};
 use serde_json::json;
 
 pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
     let served = store_view::served(arguments, output)?;
     let definitions = served.definitions()?;
     let now = flagstone::time::now();
-    let today = words::today();
+    let today = display::today();
     let mut rows = Vec::with_capacity(definitions.flags.len());
     let mut flags = Vec::with_capacity(definitions.flags.len());
     for (key, flag) in &definitions.flags {
         let State { text, style, killed, stopped, blocker, percentage } = state(&served, key, flag, now);
         let expired = flag.expires.as_deref().is_some_and(|day| day < today.as_str());
-        let variants = flag.variants.keys().map(|name| words::plain(name)).collect::<Vec<_>>().join(", ");
+        let variants = flag.variants.keys().map(|name| display::plain(name)).collect::<Vec<_>>().join(", ");
         let expires = flag.expires.as_deref().unwrap_or("");
         rows.push(vec![
             Cell::of(flag.was.as_ref().map_or(key.clone(), |was| format!("{key} (was {was})"))),
             Cell { text, style },
-            Cell::of(words::plain(flag.owner.as_deref().unwrap_or(""))),
+            Cell::of(display::plain(flag.owner.as_deref().unwrap_or(""))),
             if expired { Cell::warn(format!("{expires} past")) } else { Cell::of(expires) },
             Cell::of(variants),
         ]);
@@ -51,8 +51,9 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
     for line in notices("", None, stop.as_ref()) {
         output.line(output.paint(BAD, line));
     }
-    output
-        .line(output.paint(DIM, format!("{}, {}", words::counted(rows.len() as u64, "flag"), served.name())));
+    output.line(
+        output.paint(DIM, format!("{}, {}", display::counted(rows.len() as u64, "flag"), served.name())),
+    );
     output.json(&json!({
         "environment": served.environment,
         "generation": served.view.generation,

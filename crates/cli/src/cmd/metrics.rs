@@ -13,13 +13,13 @@ use std::fmt::Display;
 /// Ends of a histogram's buckets, as powers of two in microseconds: 512 µs to 67 s.
 const ENDS: std::ops::RangeInclusive<u32> = 9..=26;
 
-pub fn run(arguments: &Arguments, word: &Memory, output: &mut Output) -> Outcome {
+pub fn run(arguments: &Arguments, command: &Memory, output: &mut Output) -> Outcome {
     let store = store_view::store(arguments)?;
     let seen = Seen::of(&store)?;
-    let counts = counts(&store, &word.memory, output)?;
+    let counts = counts(&store, &command.memory, output)?;
     let mut text = Text::default();
     of_store(&seen, &counts, &mut text);
-    let shut_out = shut_out(&store, &word.memory, BelievedUsers::may_run_workers).len();
+    let shut_out = shut_out(&store, &command.memory, BelievedUsers::may_run_workers).len();
     gauge(&mut text, "flagstone_users_shut_out", "Users who counted, and cannot read the store", shut_out);
     of_kills(&store, &mut text);
     of_memory(&counts, &mut text);
@@ -141,7 +141,7 @@ fn of_trail(store: &Store, text: &mut Text) {
     let acts = store.guard_acts();
     text.family("flagstone_guard_acts", Kind::Counter, "What the guard did, by the audit trail's action");
     for (action, count) in acts.as_ref().into_iter().flatten() {
-        text.sample("_total", &[("action", action.word())], count);
+        text.sample("_total", &[("action", action.name())], count);
     }
     gauge(text, "flagstone_audit_readable", "1 where the audit trail can be read", u8::from(acts.is_ok()));
     let ran = store.daemon_ran().ok().flatten();

@@ -46,76 +46,76 @@ mod watch;
 
 pub use history::second;
 
-use crate::args::{Arguments, Guard, Word};
+use crate::args::{Arguments, Command, Guard};
 use crate::output::{Outcome, Output};
 
 /// Asks a store, or changes it.
 pub fn ask_or_change(arguments: &Arguments, output: &mut Output) -> Outcome {
-    match &arguments.word {
-        Word::Check(word) => check::run(arguments, word, output),
-        Word::Status => status::run(arguments, output),
-        Word::Stats(word) => stats::run(arguments, word, output),
-        Word::Experiment(word) => experiment::run(arguments, word, output),
-        Word::Metrics(word) => metrics::run(arguments, word, output),
-        Word::Health(word) => health::run(arguments, word, output),
-        Word::List => list::run(arguments, output),
-        Word::Show(word) => show::run(arguments, word, output),
-        Word::Ask(word) => ask::run(arguments, word, output),
-        Word::Explain(word) => explain::run(arguments, word, output),
-        Word::Inspect(word) => inspect::run(arguments, word, output),
-        Word::History(word) => history::run(arguments, word, output),
-        Word::Incident(word) => incident::run(arguments, word, output),
-        Word::Diff(word) => diff::run(arguments, word, output),
-        Word::Simulate(word) => simulate::run(arguments, word, output),
-        Word::Audit(word) => audit::run(arguments, word, output),
-        Word::Init(word) => init::run(arguments, word, output),
-        Word::Migrate(word) => migrate::run(arguments, word, output),
-        Word::Publish(word) => publish::run(arguments, word, output),
-        Word::Pull(word) => pull::run(arguments, word, output),
-        Word::Enable(word) => edit::enable(arguments, word, output),
-        Word::Disable(word) => edit::disable(arguments, word, output),
-        Word::Rollout(word) => edit::rollout(arguments, word, output),
-        Word::Allow(word) => edit::allow(arguments, word, output),
-        Word::Deny(word) => edit::deny(arguments, word, output),
-        Word::Forget(word) => edit::forget(arguments, word, output),
-        Word::Delete(word) => edit::delete(arguments, word, output),
-        Word::Add(word) => edit::add(word, output),
-        Word::Rollback(word) => rollback::run(arguments, word, output),
-        Word::Plan(word) => plan::run(arguments, word, output),
-        Word::Guard(Guard { word: Some(word), .. }) => guard_status::run(arguments, word, output),
-        Word::Note(word) => guard_status::note(arguments, word, output),
-        Word::Promote(word) => promote::run(arguments, word, output),
-        Word::Export(word) => export::export(arguments, word, output),
-        Word::Import(word) => export::import(arguments, word, output),
-        Word::Key(word) => export::key(arguments, word, output),
-        Word::Kill(word) => kill::kill(arguments, word, output),
-        Word::Revive(word) => kill::revive(arguments, word, output),
-        Word::StopAll(word) => stop::stop(arguments, word, output),
-        Word::ResumeAll(word) => stop::resume(arguments, word, output),
-        Word::Config(word) => config::run(arguments, word, output),
-        Word::Help(word) => help::run(word, output),
-        Word::Completions(word) => setup::completions(word, output),
-        Word::Man(word) => setup::man(word, output),
+    match &arguments.command {
+        Command::Check(command) => check::run(arguments, command, output),
+        Command::Status => status::run(arguments, output),
+        Command::Stats(command) => stats::run(arguments, command, output),
+        Command::Experiment(command) => experiment::run(arguments, command, output),
+        Command::Metrics(command) => metrics::run(arguments, command, output),
+        Command::Health(command) => health::run(arguments, command, output),
+        Command::List => list::run(arguments, output),
+        Command::Show(command) => show::run(arguments, command, output),
+        Command::Ask(command) => ask::run(arguments, command, output),
+        Command::Explain(command) => explain::run(arguments, command, output),
+        Command::Inspect(command) => inspect::run(arguments, command, output),
+        Command::History(command) => history::run(arguments, command, output),
+        Command::Incident(command) => incident::run(arguments, command, output),
+        Command::Diff(command) => diff::run(arguments, command, output),
+        Command::Simulate(command) => simulate::run(arguments, command, output),
+        Command::Audit(command) => audit::run(arguments, command, output),
+        Command::Init(command) => init::run(arguments, command, output),
+        Command::Migrate(command) => migrate::run(arguments, command, output),
+        Command::Publish(command) => publish::run(arguments, command, output),
+        Command::Pull(command) => pull::run(arguments, command, output),
+        Command::Enable(command) => edit::enable(arguments, command, output),
+        Command::Disable(command) => edit::disable(arguments, command, output),
+        Command::Rollout(command) => edit::rollout(arguments, command, output),
+        Command::Allow(command) => edit::allow(arguments, command, output),
+        Command::Deny(command) => edit::deny(arguments, command, output),
+        Command::Forget(command) => edit::forget(arguments, command, output),
+        Command::Delete(command) => edit::delete(arguments, command, output),
+        Command::Add(command) => edit::add(command, output),
+        Command::Rollback(command) => rollback::run(arguments, command, output),
+        Command::Plan(command) => plan::run(arguments, command, output),
+        Command::Guard(Guard { command: Some(command), .. }) => guard_status::run(arguments, command, output),
+        Command::Note(command) => guard_status::note(arguments, command, output),
+        Command::Promote(command) => promote::run(arguments, command, output),
+        Command::Export(command) => export::export(arguments, command, output),
+        Command::Import(command) => export::import(arguments, command, output),
+        Command::Key(command) => export::key(arguments, command, output),
+        Command::Kill(command) => kill::kill(arguments, command, output),
+        Command::Revive(command) => kill::revive(arguments, command, output),
+        Command::StopAll(command) => stop::stop(arguments, command, output),
+        Command::ResumeAll(command) => stop::resume(arguments, command, output),
+        Command::Config(command) => config::run(arguments, command, output),
+        Command::Help(command) => help::run(command, output),
+        Command::Completions(command) => setup::completions(command, output),
+        Command::Man(command) => setup::man(command, output),
         _ => unreachable!("another binary's"),
     }
 }
 
 /// Runs beside a store: plans, the guard, notifications.
 pub fn serve(arguments: &Arguments, output: &mut Output) -> Outcome {
-    match &arguments.word {
-        Word::Run(word) => run::run(arguments, word, output),
-        Word::Guard(word) => guard::run(arguments, word, output),
-        Word::Notify(word) => notify::run(arguments, word, output),
+    match &arguments.command {
+        Command::Run(command) => run::run(arguments, command, output),
+        Command::Guard(command) => guard::run(arguments, command, output),
+        Command::Notify(command) => notify::run(arguments, command, output),
         _ => unreachable!("another binary's"),
     }
 }
 
 /// Looks at the machine, at sources, and at a running application.
 pub fn diagnose(arguments: &Arguments, output: &mut Output) -> Outcome {
-    match &arguments.word {
-        Word::Probe(word) => probe::run(word, output),
-        Word::Scan(word) => scan::run(word, output),
-        Word::Doctor(word) => doctor::run(arguments, word, output),
+    match &arguments.command {
+        Command::Probe(command) => probe::run(command, output),
+        Command::Scan(command) => scan::run(command, output),
+        Command::Doctor(command) => doctor::run(arguments, command, output),
         _ => unreachable!("another binary's"),
     }
 }

@@ -4,29 +4,29 @@ use crate::args::{Arguments, Notify};
 use crate::notify::deliver_due;
 use crate::output::{Cell, Exit, Failure, Outcome, Output, WARN};
 use crate::reminders::Reminders;
-use crate::{store_view, words};
+use crate::{display, store_view};
 use flagstone::publish::Store;
 use serde_json::json;
 
 /// The most events given up that are listed.
 const DEAD: usize = 5;
 
-pub fn run(arguments: &Arguments, word: &Notify, output: &mut Output) -> Outcome {
+pub fn run(arguments: &Arguments, command: &Notify, output: &mut Output) -> Outcome {
     let store = store_view::store(arguments)?;
-    if word.status {
+    if command.status {
         return status(&store, output);
     }
     if let Err(error) = Reminders::once(&store, flagstone::time::now()) {
-        output.warn(words::plain(&error.to_string()));
+        output.warn(display::plain(&error.to_string()));
     }
     let told = deliver_due(&store, flagstone::time::now())
-        .map_err(|error| Failure::Unknown(words::plain(&error).into_owned()))?;
+        .map_err(|error| Failure::Unknown(display::plain(&error).into_owned()))?;
     if told.is_empty() {
         output.line("the store's config names no endpoint under \"notify\"");
     }
     for told in &told {
         let problem =
-            told.problem.as_ref().map_or(String::new(), |problem| format!("; {}", words::plain(problem)));
+            told.problem.as_ref().map_or(String::new(), |problem| format!("; {}", display::plain(problem)));
         let dead = if told.dead > 0 { format!(", {} given up", told.dead) } else { String::new() };
         output.line(format!("{}: {} sent{dead}{problem}", told.endpoint, told.sent));
     }
@@ -39,7 +39,7 @@ pub fn run(arguments: &Arguments, word: &Notify, output: &mut Output) -> Outcome
 fn status(store: &Store, output: &mut Output) -> Outcome {
     let config = store.config().map_err(Failure::asking)?;
     if let Some(ignored) = &config.ignored {
-        output.warn(words::plain(ignored));
+        output.warn(display::plain(ignored));
     }
     let (mut rows, mut endpoints, mut lost) = (Vec::new(), Vec::new(), Vec::new());
     for (name, endpoint) in &config.notify {
@@ -52,9 +52,9 @@ fn status(store: &Store, output: &mut Output) -> Outcome {
             (None, _) => Cell::of("nobody has sent to it yet"),
             (Some(_), Some(pending)) => Cell::warn(format!(
                 "{}; tried {}, again {}",
-                words::plain(&pending.problem),
-                words::counted(pending.tries.into(), "time"),
-                words::at(pending.next)
+                display::plain(&pending.problem),
+                display::counted(pending.tries.into(), "time"),
+                display::at(pending.next)
             )),
             (Some(_), None) => Cell::of("well"),
         };
@@ -65,11 +65,11 @@ fn status(store: &Store, output: &mut Output) -> Outcome {
             Cell::of(if dead.is_empty() { String::new() } else { dead.len().to_string() }),
         ]);
         for dead in dead.iter().rev().take(DEAD) {
-            let tries = words::counted(dead.tries.into(), "try");
+            let tries = display::counted(dead.tries.into(), "try");
             lost.push(format!(
                 "{name}: given up record {} after {tries}: {}",
                 dead.seq,
-                words::plain(&dead.problem),
+                display::plain(&dead.problem),
                 name = name.as_str()
             ));
         }

@@ -3,7 +3,7 @@
 use super::{change, plan_show, plan_wait, publish};
 use crate::args::{Arguments, FlagArguments, Plan, PlanStage, PlanStart, PlanSubcommand, PlanTick};
 use crate::output::{DIM, Exit, Failure, Outcome, Output, WARN};
-use crate::{confirm, identity, machines, store_view, words};
+use crate::{confirm, display, identity, machines, store_view};
 use flagstone::StoreError;
 use flagstone::audit::{Action, Actor, diff};
 use flagstone::definition::{Managed, Soak};
@@ -13,8 +13,8 @@ use flagstone::publish::{Change, PlanChange, PlanCommand, Published, Store, Tick
 use serde_json::{Value, json};
 
 pub fn run(arguments: &Arguments, plan: &Plan, output: &mut Output) -> Outcome {
-    match &plan.word {
-        PlanSubcommand::Show(word) => plan_show::run(arguments, word, output),
+    match &plan.command {
+        PlanSubcommand::Show(command) => plan_show::run(arguments, command, output),
         PlanSubcommand::Start(PlanStart { typed, waiting }) => {
             say(arguments, typed, PlanCommand::Start, waiting.wait, output)
         }
@@ -33,30 +33,30 @@ pub fn run(arguments: &Arguments, plan: &Plan, output: &mut Output) -> Outcome {
             say(arguments, typed, PlanCommand::Advance(stage), waiting.wait, output)
         }
         PlanSubcommand::Abort(typed) => say(arguments, typed, PlanCommand::Abort, None, output),
-        PlanSubcommand::Tick(word) => tick(arguments, word, output),
+        PlanSubcommand::Tick(command) => tick(arguments, command, output),
     }
 }
 
 fn say(
     arguments: &Arguments,
     typed: &FlagArguments,
-    word: PlanCommand,
+    command: PlanCommand,
     wait: Option<Soak>,
     output: &mut Output,
 ) -> Outcome {
     let dry = if typed.terms.dry_run { " (dry run)" } else { "" };
-    let what = format!("plan {} {}{dry}", word.word(), typed.flag);
+    let what = format!("plan {} {}{dry}", command.name(), typed.flag);
     let begun = change::begin(arguments, &typed.terms.by, &what, typed.terms.reason.as_deref(), output)?;
     let store = &begun.store;
     let change = &Change { base: typed.expect_generation, ..begun.change.clone() };
     let flag = begun.current_key(&typed.flag, output);
-    if let Some(done) = already_done(store, &flag, word) {
-        return already(&begun, typed, &flag, (word, done, wait), output);
+    if let Some(done) = already_done(store, &flag, command) {
+        return already(&begun, typed, &flag, (command, done, wait), output);
     }
-    let planned = store.plan_word(&flag, word, change).map_err(|error| {
+    let planned = store.plan_command(&flag, command, change).map_err(|error| {
         match (Failure::changing(error), managing_file(store, &flag)) {
             (Failure::Refused(text), Some(file)) => {
-                Failure::Refused(format!("{text}. The file is {}", words::plain(&file)))
+                Failure::Refused(format!("{text}. The file is {}", display::plain(&file)))
             }
             (failure, _) => failure,
         }
@@ -87,7 +87,7 @@ fn say(
         output.json(&answer);
         return Ok(Exit::Yes);
     }
-    let by_hand = word == PlanCommand::Abort && !planned.moved.notes.is_empty();
+    let by_hand = command == PlanCommand::Abort && !planned.moved.notes.is_empty();
     if by_hand && !typed.terms.weighed.yes && !confirm::confirmed("Take that back as well?", output) {
         return Err(Failure::Refused(
             "an abort returns to just what was before `start`, changes made by hand since included; nothing was changed. With --yes \
@@ -105,7 +105,7 @@ fn say(
     answer["generation"] = published.generation.into();
     answer["differences"] = json!(published.differences);
     answer["warning"] = json!(published.audit_warning);
-    let sent = relayed(typed, word, planned.moved.stage);
+    let sent = relayed(typed, command, planned.moved.stage);
     let again = again(typed, &sent);
     let arrived = begun.send(sent, None).tell(again.as_deref(), output);
     answer["machines"] = arrived.json();
@@ -151,11 +151,12 @@ struct AlreadyDone {
 }
 
 /// The work that is done already; none if the command has something to do, or is refused.
-fn already_done(store: &Store, flag: &str, word: PlanCommand) -> Option<AlreadyDone> {
+fn already_done(store: &Store, flag: &str, command: PlanCommand) -> Option<AlreadyDone> {
     use PlanCommand::{Abort, Advance, Hold, Resume, Start};
     let definitions = store.definitions(store.generation().ok()?).ok()?;
     let Some(state) = definitions.flags.get(flag)?.state.plan.as_ref() else {
-        let aborted = matches!(word, Abort) && store.last_plan_action(flag).ok()? == Some(Action::PlanAbort);
+        let aborted =
+            matches!(command, Abort) && store.last_plan_action(flag).ok()? == Some(Action::PlanAbort);
         let text = format!("the plan of {flag} was aborted already");
         return aborted.then_some(AlreadyDone { text, stage: None });
     };
@@ -163,7 +164,7 @@ fn already_done(store: &Store, flag: &str, word: PlanCommand) -> Option<AlreadyD
     // The file may have fewer stages by now; a plan that is held or running is in one all the same.
     let (is, stage) = (state.stage(), Some(state.stage()));
     let ended = state.done.is_some();
-    let text = match word {
+    let text = match command {
         Hold if state.held.is_some() => format!("the plan of {flag} is held already, in {place}"),
         Start if state.is_running() => format!("the plan of {flag} is running already, in {place}"),
         Resume(to) if state.is_running() && to.is_none_or(|to| is >= to) => {
@@ -173,12 +174,12 @@ fn already_done(store: &Store, flag: &str, word: PlanCommand) -> Option<AlreadyD
             format!("{flag}: its plan has entered stage {} already", to + 1)
         }
         // The plan ended with this command's effect.
-        Start | Resume(_) if ended && store.last_plan_action(flag).ok()? == Some(word.action()) => {
+        Start | Resume(_) if ended && store.last_plan_action(flag).ok()? == Some(command.action()) => {
             format!("the plan of {flag} is done already, in {place}")
         }
         _ => return None,
     };
-    let stage = if let Advance(to) = word { to } else { stage };
+    let stage = if let Advance(to) = command { to } else { stage };
     Some(AlreadyDone { text, stage })
 }
 
@@ -187,11 +188,11 @@ fn already(
     begun: &change::ChangeContext,
     typed: &FlagArguments,
     flag: &str,
-    (word, done, wait): (PlanCommand, AlreadyDone, Option<Soak>),
+    (command, done, wait): (PlanCommand, AlreadyDone, Option<Soak>),
     output: &mut Output,
 ) -> Outcome {
     output.line(format!("{}; nothing was changed", done.text));
-    let sent = relayed(typed, word, done.stage);
+    let sent = relayed(typed, command, done.stage);
     let again = again(typed, &sent);
     let arrived = match typed.terms.dry_run {
         true => machines::Delivery::default(),
@@ -218,15 +219,15 @@ fn already(
 /// A command that can be repeated without entering another stage; none if the typed one can.
 fn again(typed: &FlagArguments, sent: &[String]) -> Option<String> {
     let stage = sent.iter().find(|argument| argument.starts_with("--stage="))?;
-    let word = sent.get(1).filter(|word| *word == "advance")?;
-    let reason = words::shell(typed.terms.reason.as_deref().unwrap_or_default());
-    Some(format!("flagstone plan {word} {} {stage} --reason {reason}", words::plain(&typed.flag)))
+    let command = sent.get(1).filter(|command| *command == "advance")?;
+    let reason = display::shell(typed.terms.reason.as_deref().unwrap_or_default());
+    Some(format!("flagstone plan {command} {} {stage} --reason {reason}", display::plain(&typed.flag)))
 }
 
 /// The arguments for other machines, without the common ones.
-fn relayed(typed: &FlagArguments, word: PlanCommand, stage: Option<usize>) -> Vec<String> {
-    let mut arguments = vec!["plan".to_owned(), word.word().to_owned(), "--yes".to_owned()];
-    let stage = match word {
+fn relayed(typed: &FlagArguments, command: PlanCommand, stage: Option<usize>) -> Vec<String> {
+    let mut arguments = vec!["plan".to_owned(), command.name().to_owned(), "--yes".to_owned()];
+    let stage = match command {
         PlanCommand::Resume(stage) => stage,
         // Other machines enter exactly this stage, or none.
         PlanCommand::Advance(_) => stage,
@@ -246,29 +247,29 @@ fn print_plan_change(flag: &str, planned: &PlanChange, output: &mut Output) {
     let on = if was == is { is } else { format!("{was} → {is}") };
     output.line(format!("{flag}: {on}; its plan: {}", plan_show::place(after)));
     for note in &planned.moved.notes {
-        output.line(output.paint(DIM, format!("  {}", words::plain(note))));
+        output.line(output.paint(DIM, format!("  {}", display::plain(note))));
     }
 }
 
-fn tick(arguments: &Arguments, word: &PlanTick, output: &mut Output) -> Outcome {
+fn tick(arguments: &Arguments, command: &PlanTick, output: &mut Output) -> Outcome {
     let store = identity::open(&store_view::directory(arguments)?).map_err(Failure::changing)?;
-    let change = by_plan(word.at);
+    let change = by_plan(command.at);
     let head = format!("{} on {}", store.environment(), change.actor.host);
     let environment = store.environment().to_owned();
     let verdicts = store.verdicts(flagstone::time::now());
-    let ticked = Ticker::new(store).tick(&change, word.at, word.dry_run, |key, flag| {
-        verdicts.of(key, flag, word.at.unwrap_or_else(flagstone::time::now))
+    let ticked = Ticker::new(store).tick(&change, command.at, command.dry_run, |key, flag| {
+        verdicts.of(key, flag, command.at.unwrap_or_else(flagstone::time::now))
     });
     let ticked = ticked.map_err(Failure::changing)?;
     for ticked in
         ticked.iter().filter(|ticked| !matches!(ticked.step, PlanDecision::Wait(_) | PlanDecision::Idle(_)))
     {
-        line(&head, ticked, word.dry_run, output);
+        line(&head, ticked, command.dry_run, output);
     }
     output.json(&json!({
         "environment": environment,
         "machine": change.actor.host,
-        "dry_run": word.dry_run,
+        "dry_run": command.dry_run,
         "plans": ticked.iter().map(ticked_json).collect::<Vec<_>>(),
     }));
     let failed = ticked.iter().filter(|ticked| matches!(ticked.published, Some(Err(_)))).count();
@@ -282,7 +283,7 @@ fn tick(arguments: &Arguments, word: &PlanTick, output: &mut Output) -> Outcome 
 pub fn by_plan(at: Option<i64>) -> Change {
     match at {
         None => Change { actor: Actor::named(Some("plan")), reason: None, base: None },
-        Some(at) => Change::by_me(Some(&format!("as of {}", words::at(at)))),
+        Some(at) => Change::by_me(Some(&format!("as of {}", display::at(at)))),
     }
 }
 
@@ -297,7 +298,7 @@ pub fn line(head: &str, ticked: &TickResult, dry: bool, output: &mut Output) {
             format!("published generation {} after {}", published.generation, published.previous)
         }
         Some(Err(error)) => {
-            output.warn(format!("{head}: {flag}: {}", words::plain(&error.to_string())));
+            output.warn(format!("{head}: {flag}: {}", display::plain(&error.to_string())));
             return;
         }
     };
@@ -308,10 +309,10 @@ pub fn line(head: &str, ticked: &TickResult, dry: bool, output: &mut Output) {
         _ => output.line_now(text),
     }
     for note in &ticked.notes {
-        output.line_now(output.paint(DIM, format!("  {}", words::plain(note))));
+        output.line_now(output.paint(DIM, format!("  {}", display::plain(note))));
     }
     if let Some(Ok(Published { audit_warning: Some(warning), .. })) = &ticked.published {
-        output.warn(output.paint(WARN, words::plain(warning)));
+        output.warn(output.paint(WARN, display::plain(warning)));
     }
 }
 

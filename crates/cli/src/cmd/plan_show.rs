@@ -3,7 +3,7 @@
 use crate::args::{Arguments, PlanShow};
 use crate::output::{BAD, BOLD, Cell, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::switches::{Switch, Switches, notices, revive};
-use crate::{store_view, words};
+use crate::{display, store_view};
 use anstyle::Style;
 use flagstone::definition::{Emergency, Flag};
 use flagstone::flag_change::state;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 /// Width of a stage in the progress line, in columns.
 const SEGMENT: usize = 12;
 
-pub fn run(arguments: &Arguments, word: &PlanShow, output: &mut Output) -> Outcome {
+pub fn run(arguments: &Arguments, command: &PlanShow, output: &mut Output) -> Outcome {
     let store = store_view::store(arguments)?;
     let status = store.status().map_err(Failure::asking)?;
     if status.generation == 0 {
@@ -27,7 +27,7 @@ pub fn run(arguments: &Arguments, word: &PlanShow, output: &mut Output) -> Outco
     let switched = store.switched().map_err(Failure::asking)?;
     let seen = Seen { status: &status, verdicts: &verdicts, switched: &switched };
     let switches = Switches::of(&store);
-    let Some(key) = word.flag.as_deref().map(|key| definitions.current_key(key)) else {
+    let Some(key) = command.flag.as_deref().map(|key| definitions.current_key(key)) else {
         let plans =
             definitions.flags.iter().filter_map(|(key, flag)| Some((key, flag, progress(flag, now)?)));
         let plans: Vec<_> = plans.collect();
@@ -40,7 +40,7 @@ pub fn run(arguments: &Arguments, word: &PlanShow, output: &mut Output) -> Outco
         for line in notices("", None, stop.as_ref()) {
             output.line(output.paint(BAD, line));
         }
-        let counted = words::counted(plans.len() as u64, "plan");
+        let counted = display::counted(plans.len() as u64, "plan");
         output.line(output.paint(DIM, format!("{counted}, {}", store.environment())));
         let all: Vec<Value> = plans
             .iter()
@@ -57,7 +57,7 @@ pub fn run(arguments: &Arguments, word: &PlanShow, output: &mut Output) -> Outco
         return Err(Failure::Unknown(format!(
             "generation {} has no flag \"{}\"{hint}",
             status.generation,
-            words::plain(key)
+            display::plain(key)
         )));
     };
     let Some(found) = progress(flag, now) else {
@@ -109,10 +109,10 @@ pub fn place(flag: &Flag) -> String {
     let says =
         progress(flag, state.since).and_then(|progress| Some(progress.stages.get(number)?.says.clone()));
     let stage =
-        format!("stage {} of {count}, {}", number + 1, says.as_deref().map_or("".into(), words::plain));
+        format!("stage {} of {count}, {}", number + 1, says.as_deref().map_or("".into(), display::plain));
     match (&state.held, state.done) {
         (_, Some(_)) => format!("done, {stage}"),
-        (Some(held), None) => format!("held in {stage}: {}", words::plain(&held.reason)),
+        (Some(held), None) => format!("held in {stage}: {}", display::plain(&held.reason)),
         (None, None) => stage,
     }
 }
@@ -120,16 +120,16 @@ pub fn place(flag: &Flag) -> String {
 /// The reason that a plan waits.
 pub fn waits(wait: &Wait) -> String {
     match wait {
-        Wait::Soak(until) => format!("it soaks until {}", words::at(*until)),
+        Wait::Soak(until) => format!("it soaks until {}", display::at(*until)),
         Wait::Person => {
             "the stage does not say how long it soaks: `flagstone plan advance` goes on".to_owned()
         }
         Wait::Clock(entered) => format!(
             "the stage was entered at {}, which is still to come: a clock was or is wrong; `plan hold` and `plan resume` count anew",
-            words::at(*entered)
+            display::at(*entered)
         ),
         Wait::Stopped => "everything is stopped".to_owned(),
-        Wait::Guard(why) => format!("the guard waits: {}", words::plain(why)),
+        Wait::Guard(why) => format!("the guard waits: {}", display::plain(why)),
     }
 }
 
@@ -138,9 +138,9 @@ fn goes_by(by: &GoesBy) -> String {
     match by {
         GoesBy::Time(why) => format!("it goes by time alone: {why}"),
         GoesBy::Guard(began) => {
-            format!("it goes by time and the guard, which has watched since {}", words::at(*began))
+            format!("it goes by time and the guard, which has watched since {}", display::at(*began))
         }
-        GoesBy::Nothing(why) => format!("no stage is entered meanwhile: {}", words::plain(why)),
+        GoesBy::Nothing(why) => format!("no stage is entered meanwhile: {}", display::plain(why)),
     }
 }
 
@@ -150,7 +150,7 @@ fn row(key: &str, flag: &Flag, progress: &Progress, off: &Off) -> Vec<Cell> {
     let count = progress.stages.len();
     let text = match (progress.state, number) {
         ("done" | "not started", _) | (_, None) => {
-            format!("{}, {}", progress.state, words::counted(count as u64, "stage"))
+            format!("{}, {}", progress.state, display::counted(count as u64, "stage"))
         }
         (state, Some(number)) => format!("{state}, stage {number} of {count}"),
     };
@@ -160,12 +160,12 @@ fn row(key: &str, flag: &Flag, progress: &Progress, off: &Off) -> Vec<Cell> {
         .find(|mark| mark.state == "to come")
         .filter(|_| progress.state != "not started");
     let next = match next {
-        Some(mark) if off.kill.is_some() => format!("{}, after a revive", words::plain(&mark.says)),
-        Some(mark) if off.stop.is_some() => format!("{}, after the stop", words::plain(&mark.says)),
+        Some(mark) if off.kill.is_some() => format!("{}, after a revive", display::plain(&mark.says)),
+        Some(mark) if off.stop.is_some() => format!("{}, after the stop", display::plain(&mark.says)),
         Some(mark) => format!(
             "{}{}",
-            words::plain(&mark.says),
-            mark.at.map_or(String::new(), |at| format!(", about {}", words::at(at)))
+            display::plain(&mark.says),
+            mark.at.map_or(String::new(), |at| format!(", about {}", display::at(at)))
         ),
         None => String::new(),
     };
@@ -216,8 +216,8 @@ fn show(key: &str, flag: &Flag, (found, off): (&Progress, &Off), seen: Seen, out
         };
         let when = match (mark.state, mark.at) {
             ("to come", Some(_)) if off.is_off() => String::new(),
-            ("to come", Some(at)) => format!("about {}", words::at(at)),
-            (_, Some(at)) => words::at(at),
+            ("to come", Some(at)) => format!("about {}", display::at(at)),
+            (_, Some(at)) => display::at(at),
             ("passed", None) => "by hand".to_owned(),
             (_, None) => String::new(),
         };
@@ -225,19 +225,19 @@ fn show(key: &str, flag: &Flag, (found, off): (&Progress, &Off), seen: Seen, out
         let line = format!(
             "  {sign} {:>2}  {:<widest$}  {when:<26}  {}",
             number + 1,
-            words::plain(&mark.says),
+            display::plain(&mark.says),
             soak(mark),
         );
         output.line(line.trim_end());
     }
     output.line("");
     let last = match (found.state, found.ends) {
-        ("done", Some(at)) => format!("done since {}", words::at(at)),
+        ("done", Some(at)) => format!("done since {}", display::at(at)),
         ("running", Some(_)) if off.is_off() => String::new(),
-        ("running", Some(at)) => format!("done about {}, if nothing holds it", words::at(at)),
+        ("running", Some(at)) => format!("done about {}, if nothing holds it", display::at(at)),
         ("not started", _) => match start(key, flag, time::now(), off.switched()) {
             Ok(_) => format!("`flagstone plan start {key}` starts it"),
-            Err(error) => format!("it cannot be started: {}", words::plain(error.reason())),
+            Err(error) => format!("it cannot be started: {}", display::plain(error.reason())),
         },
         _ => String::new(),
     };
@@ -245,7 +245,7 @@ fn show(key: &str, flag: &Flag, (found, off): (&Progress, &Off), seen: Seen, out
         output.line(last);
     }
     if let Some(held) = flag.state.plan.as_ref().and_then(|state| state.held.as_ref()) {
-        let (since, by, why) = (words::at(held.at), words::plain(&held.by), words::plain(&held.reason));
+        let (since, by, why) = (display::at(held.at), display::plain(&held.by), display::plain(&held.reason));
         let by = if by.is_empty() { String::new() } else { format!(" by {by}") };
         output.line(output.paint(WARN, format!("held since {since}{by}: {why}")));
         let first = match off.kill {
@@ -262,7 +262,7 @@ fn show(key: &str, flag: &Flag, (found, off): (&Progress, &Off), seen: Seen, out
     match step(key, flag, seen) {
         PlanDecision::Wait(wait) => output.line(waits(&wait)),
         PlanDecision::Hold(why) => {
-            output.line(output.paint(WARN, format!("the next tick holds it: {}", words::plain(&why))))
+            output.line(output.paint(WARN, format!("the next tick holds it: {}", display::plain(&why))))
         }
         PlanDecision::Enter(stage) => output.line(format!("the next tick enters stage {}", stage + 1)),
         PlanDecision::Finish => output.line("the next tick ends it"),

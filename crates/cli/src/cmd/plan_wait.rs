@@ -3,9 +3,9 @@
 //! It only looks, each second: the daemon or cron moves the plan.
 
 use super::plan_show;
+use crate::display;
 use crate::output::{Failure, Output};
 use crate::switches::Switches;
-use crate::words;
 use flagstone::definition::{Flag, Soak};
 use flagstone::publish::Store;
 use std::thread;
@@ -66,7 +66,11 @@ pub fn wait(store: &Store, key: &str, length: &Soak, output: &mut Output) -> Res
         let place = flag.as_ref().map(plan_show::place);
         if place != said {
             if let Some(place) = &place {
-                output.line_now(format!("{}: {}", words::at(flagstone::time::now()), words::plain(place)));
+                output.line_now(format!(
+                    "{}: {}",
+                    display::at(flagstone::time::now()),
+                    display::plain(place)
+                ));
             }
             said = place;
         }
@@ -76,7 +80,7 @@ pub fn wait(store: &Store, key: &str, length: &Soak, output: &mut Output) -> Res
         {
             let stage = flag.as_ref().and_then(|flag| Some(flag.state.plan.as_ref()?.stage() + 1));
             if end != End::Done {
-                output.warn(words::plain(&why));
+                output.warn(display::plain(&why));
             }
             return Ok(Waited { end, why, stage });
         }
@@ -98,7 +102,7 @@ fn ended(store: &Store, key: &str, flag: Option<&Flag>) -> Option<(End, String)>
         return Some((End::Killed, format!("{key} is killed{text}")));
     }
     let held = plan.held.as_ref()?;
-    Some((End::Held, format!("the plan of {key} is held since {}: {}", words::at(held.at), held.reason)))
+    Some((End::Held, format!("the plan of {key} is held since {}: {}", display::at(held.at), held.reason)))
 }
 
 fn timeout(length: &Soak, said: &Option<String>) -> (End, String) {

@@ -6,7 +6,7 @@ use crate::output::{BAD, Cell, Exit, GOOD, Outcome, Output};
 use crate::probe::times::Times;
 use crate::probe::{Probe, read, run};
 use crate::progress::Progress;
-use crate::{store_view, words};
+use crate::{display, store_view};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,17 +14,17 @@ use std::time::Duration;
 /// The largest file of probes, in bytes.
 const MAX_PROBES_BYTES: u64 = 4 << 20;
 
-pub fn run(word: &ProbeArguments, output: &mut Output) -> Outcome {
-    let name = store_view::file_name(&word.file);
-    let bytes = store_view::read(&word.file, MAX_PROBES_BYTES)?;
+pub fn run(command: &ProbeArguments, output: &mut Output) -> Outcome {
+    let name = store_view::file_name(&command.file);
+    let bytes = store_view::read(&command.file, MAX_PROBES_BYTES)?;
     let variables = |name: &str| std::env::var(name).ok();
-    let probes = match read::read(&name, &bytes, word.base_url.as_deref(), &variables) {
+    let probes = match read::read(&name, &bytes, command.base_url.as_deref(), &variables) {
         Ok(probes) => probes,
         Err(report) => return Err(check::unusable(&name, &report, "nothing was sent", output)),
     };
-    let requests = probes.len() * word.repeat;
-    let progress = Progress::begin(format!("sending {}", words::counted(requests as u64, "request")));
-    let ran = run::all(&probes, word.repeat, word.parallel);
+    let requests = probes.len() * command.repeat;
+    let progress = Progress::begin(format!("sending {}", display::counted(requests as u64, "request")));
+    let ran = run::all(&probes, command.repeat, command.parallel);
     drop(progress);
     let results: Vec<Result> = (0..probes.len()).map(|number| Result::of(number, &ran)).collect();
     let times = Times::of(ran.iter().filter(|ran| ran.status.is_some()).map(|ran| ran.took).collect());
@@ -41,8 +41,8 @@ pub fn run(word: &ProbeArguments, output: &mut Output) -> Outcome {
     };
     output.line(format!(
         "{verdict}: {} of {}, score {score} of 100; p50 {}, p95 {}, p99 {}",
-        words::thousands(passed as u64),
-        words::counted(ran.len() as u64, "request"),
+        display::thousands(passed as u64),
+        display::counted(ran.len() as u64, "request"),
         or_none(times.shown(50)),
         or_none(times.shown(95)),
         or_none(times.shown(99)),
@@ -132,7 +132,7 @@ fn row(probe: &Probe, result: &Result) -> Vec<Cell> {
         Cell::of(result.times.shown(50)),
         Cell::of(result.times.shown(95)),
         Cell::of(result.times.shown(99)),
-        Cell::of(words::plain(&found)),
+        Cell::of(display::plain(&found)),
     ]
 }
 
@@ -143,5 +143,5 @@ fn name(probe: &Probe) -> String {
         name => name.to_owned(),
     };
     let company = probe.company.as_deref().map_or(String::new(), |company| format!(" as {company}"));
-    words::plain(&format!("{what}{company}")).into_owned()
+    display::plain(&format!("{what}{company}")).into_owned()
 }

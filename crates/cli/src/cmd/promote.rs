@@ -4,29 +4,30 @@ use super::change::{self, ChangeContext};
 use super::publish::print_masked;
 use crate::args::{Arguments, Promote, Travelling};
 use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
-use crate::{identity, impact, machines, words};
+use crate::{display, identity, impact, machines};
 use flagstone::audit::diff;
 use flagstone::publish::{Change, Store};
 use flagstone::transfer::{Bundle, ImportOptions, ImportResult, Origin, import, pack};
 use serde_json::{Value, json};
 
-pub fn run(arguments: &Arguments, word: &Promote, output: &mut Output) -> Outcome {
-    let from = identity::open(&word.from).map_err(Failure::changing)?;
+pub fn run(arguments: &Arguments, command: &Promote, output: &mut Output) -> Outcome {
+    let from = identity::open(&command.from).map_err(Failure::changing)?;
     let origin = from.origin().map_err(Failure::changing)?;
-    let what = format!("promote {} from {}{}", named(&word.what.flags), origin.environment, dry(&word.how));
+    let what =
+        format!("promote {} from {}{}", named(&command.what.flags), origin.environment, dry(&command.how));
     let begun =
-        change::begin(arguments, &word.how.terms.by, &what, word.how.terms.reason.as_deref(), output)?;
+        change::begin(arguments, &command.how.terms.by, &what, command.how.terms.reason.as_deref(), output)?;
     if from.directory() == begun.store.directory() {
         return Err(Failure::Refused("--from and --to are the same store; nothing was changed".to_owned()));
     }
-    let bundle = bundle(&from, &origin, &word.what.flags)?;
-    let landed = import_bundle(&begun, &word.how, &bundle, &origin, output)?;
+    let bundle = bundle(&from, &origin, &command.what.flags)?;
+    let landed = import_bundle(&begun, &command.how, &bundle, &origin, output)?;
     if landed.unchanged {
         output.json(&landed.answer);
         return Ok(if landed.refused { Exit::No } else { Exit::Yes });
     }
     // Other machines have no store to promote from.
-    let arrived = match begun.config.machines.is_empty() || word.how.terms.by.local_only {
+    let arrived = match begun.config.machines.is_empty() || command.how.terms.by.local_only {
         true => machines::Relay::default(),
         false => machines::unknown(
             "a promotion is made on this machine only; take the flags to the others with `flagstone export` and `import`".to_owned(),
@@ -44,15 +45,15 @@ pub fn bundle(from: &Store, origin: &Origin, flags: &[String]) -> Result<Bundle,
     if origin.generation == 0 {
         return Err(Failure::Refused(format!(
             "nothing is published in {}, so there is nothing to take from it",
-            words::plain(&from.directory().to_string_lossy())
+            display::plain(&from.directory().to_string_lossy())
         )));
     }
     let definitions = from.definitions(origin.generation).map_err(Failure::changing)?;
     pack(&definitions, flags).map_err(|error| {
         Failure::Refused(format!(
             "{}: {}",
-            words::plain(&origin.environment),
-            words::plain(&error.to_string())
+            display::plain(&origin.environment),
+            display::plain(&error.to_string())
         ))
     })
 }
@@ -79,9 +80,9 @@ pub fn import_bundle(
         generation => store.definitions(*generation).map_err(Failure::changing)?,
     };
     let arriving = ImportOptions { keep_state: how.keep_state, with_companies: how.with_companies };
-    let arrival = import(&before, bundle, arriving, &words::today()).map_err(|error| {
+    let arrival = import(&before, bundle, arriving, &display::today()).map_err(|error| {
         let text = error.to_string();
-        let text = text.lines().map(words::plain).collect::<Vec<_>>().join("\n");
+        let text = text.lines().map(display::plain).collect::<Vec<_>>().join("\n");
         Failure::Refused(format!("{text}; nothing was changed"))
     })?;
     print_import(&arrival, output);
@@ -134,7 +135,7 @@ pub fn import_bundle(
     output.line(format!("{} generation {}", output.paint(GOOD, "published"), published.generation));
     print_masked(store, &published.differences, output);
     if let Some(warning) = &published.audit_warning {
-        output.warn(words::plain(warning));
+        output.warn(display::plain(warning));
     }
     answer["generation"] = published.generation.into();
     answer["warning"] = published.audit_warning.into();
@@ -143,12 +144,12 @@ pub fn import_bundle(
 
 /// The warning that a flag no longer requires others.
 fn loosening((flag, lost): &(String, Vec<String>)) -> String {
-    let lost = words::some(lost.iter().map(|key| words::plain(key)), 10);
-    format!("{} no longer requires {lost}, and may be on where that is off", words::plain(flag))
+    let lost = display::some(lost.iter().map(|key| display::plain(key)), 10);
+    format!("{} no longer requires {lost}, and may be on where that is off", display::plain(flag))
 }
 
 fn print_import(arrival: &ImportResult, output: &mut Output) {
-    let all = |flags: &[String]| words::some(flags.iter().map(|flag| words::plain(flag)), 10);
+    let all = |flags: &[String]| display::some(flags.iter().map(|flag| display::plain(flag)), 10);
     if !arrival.new.is_empty() {
         output.line(format!("{}: {}", output.paint(BOLD, "new"), all(&arrival.new)));
     }
@@ -159,7 +160,7 @@ fn print_import(arrival: &ImportResult, output: &mut Output) {
         output.line(output.paint(DIM, format!("the same there: {}", all(&arrival.same))));
     }
     for note in &arrival.notes {
-        output.line(output.paint(DIM, words::plain(note)));
+        output.line(output.paint(DIM, display::plain(note)));
     }
 }
 
@@ -167,7 +168,7 @@ fn print_import(arrival: &ImportResult, output: &mut Output) {
 pub fn named(flags: &[String]) -> String {
     match flags {
         [] => "all flags".to_owned(),
-        flags => words::some(flags.iter(), 5),
+        flags => display::some(flags.iter(), 5),
     }
 }
 

@@ -6,7 +6,7 @@ use crate::args::{Arguments, Named, Publish};
 use crate::git::{self, Standing};
 use crate::output::{Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
-use crate::{store_view, words};
+use crate::{display, store_view};
 use flagstone::audit::{Difference, diff};
 use flagstone::definition::{self, Definitions, OverlayValues, Report};
 use flagstone::merge::Merged;
@@ -15,23 +15,23 @@ use flagstone::{Snapshot, StoreError, compile};
 use serde_json::{Value, json};
 use std::path::Path;
 
-pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcome {
-    let name = store_view::file_name(&word.file);
-    let what = match (word.check_drift, word.terms.dry_run) {
+pub fn run(arguments: &Arguments, command: &Publish, output: &mut Output) -> Outcome {
+    let name = store_view::file_name(&command.file);
+    let what = match (command.check_drift, command.terms.dry_run) {
         (true, _) => format!("publish {name} (looking for drift only)"),
         (false, true) => format!("publish {name} (dry run)"),
         (false, false) => format!("publish {name}"),
     };
-    let begun = change::begin(arguments, &word.terms.by, &what, word.terms.reason.as_deref(), output)?;
+    let begun = change::begin(arguments, &command.terms.by, &what, command.terms.reason.as_deref(), output)?;
     let ChangeContext { store, change, .. } = &begun;
-    let bytes = check::read(&word.file)?;
+    let bytes = check::read(&command.file)?;
     let (definitions, warnings, overlaid) = match definitions(&name, &bytes, store)? {
         Ok(checked) => checked,
         Err(report) => {
             check::problems(&report, output);
             output.line(format!(
                 "{} in {name}: nothing was published",
-                output.paint(crate::output::BAD, words::counted(report.errors() as u64, "error"))
+                output.paint(crate::output::BAD, display::counted(report.errors() as u64, "error"))
             ));
             output.json(&json!({
                 "environment": store.environment(),
@@ -42,13 +42,13 @@ pub fn run(arguments: &Arguments, word: &Publish, output: &mut Output) -> Outcom
             return Ok(Exit::No);
         }
     };
-    check::warnings(&word.file, &warnings, output);
-    let options = FileOptions { overlaid, ..options(word, release(store, word)?) };
+    check::warnings(&command.file, &warnings, output);
+    let options = FileOptions { overlaid, ..options(command, release(store, command)?) };
     let file = Checked { name, bytes, definitions, warnings, options };
-    match (word.check_drift, word.terms.dry_run) {
+    match (command.check_drift, command.terms.dry_run) {
         (true, _) => check_drift(store, change, &file, output),
-        (false, true) => dry_run(&begun, word, &file, output),
-        (false, false) => publish(&begun, word, file, output),
+        (false, true) => dry_run(&begun, command, &file, output),
+        (false, false) => publish(&begun, command, file, output),
     }
 }
 
@@ -71,17 +71,17 @@ impl Checked {
     }
 }
 
-fn options(word: &Publish, release: Option<Release>) -> FileOptions {
+fn options(command: &Publish, release: Option<Release>) -> FileOptions {
     FileOptions {
-        reset: word.reset.clone(),
-        settle: word.settle.clone(),
-        keep: word.keep,
-        lossy: word.terms.weighed.yes,
-        prune: word.prune,
+        reset: command.reset.clone(),
+        settle: command.settle.clone(),
+        keep: command.keep,
+        lossy: command.terms.weighed.yes,
+        prune: command.prune,
         release,
-        newest: word.mark_newest,
+        newest: command.mark_newest,
         overlaid: OverlayValues::default(),
-        file: path(&word.file),
+        file: path(&command.file),
     }
 }
 
@@ -92,22 +92,22 @@ fn path(file: &Path) -> Option<String> {
 }
 
 /// The named release, with its commit compared with the last.
-fn release(store: &Store, word: &Publish) -> Result<Option<Release>, Failure> {
-    let (commit, number) = match &word.release {
+fn release(store: &Store, command: &Publish) -> Result<Option<Release>, Failure> {
+    let (commit, number) = match &command.release {
         None => return Ok(None),
         Some(Named::Number(number)) => return Ok(Some(Release::Number(*number))),
         Some(Named::Commit(commit)) => (commit, None),
         Some(Named::Digits(digits, number)) => (digits, Some(Release::Number(*number))),
     };
     // A store whose releases had numbers so far goes on with numbers.
-    if number.is_some() && !word.mark_newest && store.last_number().map_err(Failure::changing)?.is_some() {
+    if number.is_some() && !command.mark_newest && store.last_number().map_err(Failure::changing)?.is_some() {
         return Ok(number);
     }
     let last = store.last_commit().map_err(Failure::changing)?;
-    let found = match word.lineage.as_deref() {
+    let found = match command.lineage.as_deref() {
         Some(standing) => Ok(Standing { id: commit.clone(), descends: standing == "descends" }),
         // The last commit may be gone, such as after a squash, and is not compared then.
-        None => git::standing(&word.file, commit, last.as_deref().filter(|_| !word.mark_newest)),
+        None => git::standing(&command.file, commit, last.as_deref().filter(|_| !command.mark_newest)),
     };
     match (found, number) {
         (Ok(Standing { id, descends }), _) => Ok(Some(Release::Commit { id, last, descends })),
@@ -127,24 +127,24 @@ fn definitions(
         Ok(document) => document,
         Err(report) => return Ok(Err(report)),
     };
-    let resolved = document.resolve(Some(store.environment()), &words::today());
+    let resolved = document.resolve(Some(store.environment()), &display::today());
     drop(progress);
     Ok(resolved
         .map(|(definitions, warnings)| (definitions, warnings, document.overlaid(store.environment()))))
 }
 
-fn publish(begun: &ChangeContext, word: &Publish, file: Checked, output: &mut Output) -> Outcome {
+fn publish(begun: &ChangeContext, command: &Publish, file: Checked, output: &mut Output) -> Outcome {
     let store = &begun.store;
     let (mut reach, mut base) = (Value::Null, None);
-    if begun.weighs_all(&word.terms.weighed) {
+    if begun.weighs_all(&command.terms.weighed) {
         let merged = store.merge(&file.definitions, &file.options).map_err(Failure::changing)?;
-        if !word.keep && !merged.conflicts.is_empty() {
+        if !command.keep && !merged.conflicts.is_empty() {
             return refuse(begun, &file, merged, output);
         }
-        (reach, base) = begun.weigh_all(&word.terms.weighed, &merged, false, output)?;
+        (reach, base) = begun.weigh_all(&command.terms.weighed, &merged, false, output)?;
     }
     // Only the generation that was weighed is replaced.
-    let change = Change { base: word.expect_generation.or(base), ..begun.change.clone() };
+    let change = Change { base: command.expect_generation.or(base), ..begun.change.clone() };
     let progress = Progress::begin("compiling and publishing".to_owned());
     let host = change.actor.host.clone();
     let published = store.publish_file(&file.definitions, &file.options, change);
@@ -177,9 +177,9 @@ fn publish(begun: &ChangeContext, word: &Publish, file: Checked, output: &mut Ou
     store.tell_turned(&mut merged);
     drift::merged(&merged, file.merged(), false, output);
     if let Some(warning) = &published.audit_warning {
-        output.warn(words::plain(warning));
+        output.warn(display::plain(warning));
     }
-    let sent = sent(word, &file.options);
+    let sent = sent(command, &file.options);
     let arrived = begun.send(sent, Some(file.bytes)).tell(None, output);
     output.json(&json!({
         "environment": store.environment(),
@@ -216,10 +216,10 @@ fn refuse(begun: &ChangeContext, file: &Checked, mut merged: Merged, output: &mu
 }
 
 /// The command for the other machines: the file from standard input, merged there as here.
-fn sent(word: &Publish, options: &FileOptions) -> Vec<String> {
+fn sent(command: &Publish, options: &FileOptions) -> Vec<String> {
     let mut sent = vec!["publish".to_owned(), "--yes".to_owned()];
-    sent.extend(word.reset.iter().map(|what| format!("--reset={what}")));
-    sent.extend(word.settle.iter().map(|what| format!("--settle={what}")));
+    sent.extend(command.reset.iter().map(|what| format!("--reset={what}")));
+    sent.extend(command.settle.iter().map(|what| format!("--settle={what}")));
     match &options.release {
         None => {}
         Some(Release::Number(number)) => sent.push(format!("--release={number}")),
@@ -230,7 +230,7 @@ fn sent(word: &Publish, options: &FileOptions) -> Vec<String> {
         }
     }
     for (given, option) in
-        [(word.keep, "--keep"), (word.prune, "--prune"), (word.mark_newest, "--mark-newest")]
+        [(command.keep, "--keep"), (command.prune, "--prune"), (command.mark_newest, "--mark-newest")]
     {
         sent.extend(given.then(|| option.to_owned()));
     }
@@ -291,7 +291,7 @@ pub fn print_published(store: &Store, published: &Published, output: &mut Output
     ));
     print_masked(store, &published.differences, output);
     if let Some(warning) = &published.audit_warning {
-        output.warn(words::plain(warning));
+        output.warn(display::plain(warning));
     }
 }
 
@@ -300,7 +300,7 @@ pub fn print_masked(store: &Store, differences: &[Difference], output: &mut Outp
     let Ok(status) = store.status() else { return };
     let changed = change::flags(differences);
     for killed in status.killed.iter().filter(|killed| changed.contains(killed.flag.as_str())) {
-        let (flag, typed) = (words::plain(&killed.flag), words::argument(&killed.flag));
+        let (flag, typed) = (display::plain(&killed.flag), display::argument(&killed.flag));
         let line = match killed.known {
             Some(true) | None => format!("{flag} is killed and stays off until `flagstone revive {typed}`"),
             // If the kill ended with the flag, a rollback would turn it on.
@@ -315,10 +315,10 @@ pub fn print_masked(store: &Store, differences: &[Difference], output: &mut Outp
     }
 }
 
-fn dry_run(begun: &ChangeContext, word: &Publish, file: &Checked, output: &mut Output) -> Outcome {
+fn dry_run(begun: &ChangeContext, command: &Publish, file: &Checked, output: &mut Output) -> Outcome {
     let ChangeContext { store, change, .. } = begun;
     let current = store.generation().map_err(Failure::changing)?;
-    if let Some(base) = word.expect_generation.filter(|base| *base != current) {
+    if let Some(base) = command.expect_generation.filter(|base| *base != current) {
         return Err(Failure::changing(StoreError::Stale { base, current }));
     }
     let progress = Progress::begin("compiling".to_owned());
@@ -330,7 +330,7 @@ fn dry_run(begun: &ChangeContext, word: &Publish, file: &Checked, output: &mut O
     let before = match current {
         0 => Definitions::default(),
         generation => store.definitions(generation).unwrap_or_else(|error| {
-            output.warn(format!("{}; compared with nothing", words::plain(&error.to_string())));
+            output.warn(format!("{}; compared with nothing", display::plain(&error.to_string())));
             Definitions::default()
         }),
     };
@@ -341,20 +341,20 @@ fn dry_run(begun: &ChangeContext, word: &Publish, file: &Checked, output: &mut O
         output
             .line(format!("generation {current} holds just that already; there would be nothing to publish"));
     } else {
-        let refused = !word.keep && !merged.conflicts.is_empty();
+        let refused = !command.keep && !merged.conflicts.is_empty();
         let would = if refused { "would be refused, and with --keep publish" } else { "would publish" };
         output.line(format!(
             "{would} after generation {current}: {}; a snapshot of {} bytes. Nothing was changed",
             if told.is_empty() { "no answer differs".to_owned() } else { change::counted(&told) },
-            words::thousands(snapshot.size())
+            display::thousands(snapshot.size())
         ));
         change::differences(&told, output);
         print_masked(store, &differences, output);
     }
-    let (reach, _) = begun.weigh_all(&word.terms.weighed, &merged, true, output)?;
+    let (reach, _) = begun.weigh_all(&command.terms.weighed, &merged, true, output)?;
     store.tell_turned(&mut merged);
     drift::merged(&merged, file.merged(), false, output);
-    let refused = !word.keep && !merged.conflicts.is_empty();
+    let refused = !command.keep && !merged.conflicts.is_empty();
     if refused {
         output.line(format!("{}: a publish would be refused", output.paint(crate::output::BAD, "conflict")));
     }

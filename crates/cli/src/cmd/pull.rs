@@ -4,7 +4,7 @@ use super::check;
 use crate::args::{Arguments, Pull};
 use crate::entry::ReplaceResult;
 use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
-use crate::{privileged, store_view, words};
+use crate::{display, privileged, store_view};
 use flagstone::audit::Actor;
 use flagstone::flag_change::Target;
 use flagstone::merge::{PullResult, pull};
@@ -16,35 +16,35 @@ use std::path::Path;
 /// The most differences that are listed.
 const MAX_SHOWN_DIFFERENCES: usize = 100;
 
-pub fn run(arguments: &Arguments, word: &Pull, output: &mut Output) -> Outcome {
+pub fn run(arguments: &Arguments, command: &Pull, output: &mut Output) -> Outcome {
     let store = store_view::store(arguments)?;
-    if word.file == Path::new("-") {
+    if command.file == Path::new("-") {
         return Err(Failure::Unknown("pull takes a file that can be written, not standard input".to_owned()));
     }
-    let name = store_view::file_name(&word.file);
+    let name = store_view::file_name(&command.file);
     let host = Actor::current().host;
     output.line_now(format!(
         "{name} from {} on {}: pull{}",
         output.paint(BOLD, store.environment()),
-        words::plain(&host),
-        if word.dry_run { " (dry run)" } else { "" }
+        display::plain(&host),
+        if command.dry_run { " (dry run)" } else { "" }
     ));
     let generation = store.generation().map_err(Failure::asking)?;
     if generation == 0 {
         return Err(Failure::Unknown("nothing is published yet, so there is nothing to pull".to_owned()));
     }
     let running = store.definitions(generation).map_err(Failure::asking)?;
-    let bytes = check::read(&word.file)?;
+    let bytes = check::read(&command.file)?;
     let text = String::from_utf8_lossy(&bytes);
     let environment = Some(store.environment());
     let target = Target { file: &name, text: &text, environment, now: flagstone::time::now() };
     let pulled = pull(target, &running).map_err(super::edit::failure)?;
     print_pull(&pulled, store.environment(), &name, output);
-    let changed = !pulled.drift.is_empty() && !word.dry_run;
+    let changed = !pulled.drift.is_empty() && !command.dry_run;
     if changed {
         let failed =
             |error: io::Error| Failure::Unknown(format!("cannot write {name}: {error}; nothing was changed"));
-        let written = privileged::write(&word.file, &bytes, pulled.text.as_bytes()).map_err(failed)?;
+        let written = privileged::write(&command.file, &bytes, pulled.text.as_bytes()).map_err(failed)?;
         if let ReplaceResult::Changed = written {
             return Err(Failure::Refused(format!(
                 "{name} was changed by somebody else just now; nothing was changed"
@@ -54,10 +54,10 @@ pub fn run(arguments: &Arguments, word: &Pull, output: &mut Output) -> Outcome {
         if let Err(error) = store.note_pulled(&pulled, &Change::by_me(None))
             && !error.is_denied()
         {
-            output.warn(words::plain(&error.to_string()));
+            output.warn(display::plain(&error.to_string()));
         }
         output.line(format!("{} {name}; commit it", output.paint(GOOD, "changed")));
-    } else if word.dry_run {
+    } else if command.dry_run {
         output.line("nothing was changed");
     }
     output.json(&json!({
@@ -66,7 +66,7 @@ pub fn run(arguments: &Arguments, word: &Pull, output: &mut Output) -> Outcome {
         "machine": host,
         "generation": generation,
         "changed": changed,
-        "dry_run": word.dry_run,
+        "dry_run": command.dry_run,
         "overlay": pulled.overlay,
         "pulled": pulled.drift,
         "unsaid": pulled.unsaid,
@@ -81,19 +81,19 @@ fn print_pull(pulled: &PullResult, environment: &str, name: &str, output: &mut O
         0 if pulled.unsaid.is_empty() => output.line(format!("{name} says what runs already")),
         0 => output.line(format!("{name} says what runs already, but for what it does not say any more")),
         count => {
-            let what = words::counted(count as u64, "field");
+            let what = display::counted(count as u64, "field");
             let into =
                 if pulled.overlay { format!(" into what it says for {environment}") } else { String::new() };
             output.line(format!("{what}{into}:"));
         }
     }
     for drift in pulled.drift.iter().take(MAX_SHOWN_DIFFERENCES) {
-        output.line(format!("  {}", words::plain(&drift.to_string())));
+        output.line(format!("  {}", display::plain(&drift.to_string())));
     }
     if pulled.drift.len() > MAX_SHOWN_DIFFERENCES {
         output.line(format!(
             "  … and {} more",
-            words::thousands((pulled.drift.len() - MAX_SHOWN_DIFFERENCES) as u64)
+            display::thousands((pulled.drift.len() - MAX_SHOWN_DIFFERENCES) as u64)
         ));
     }
     let unsaid: Vec<String> =
@@ -104,7 +104,7 @@ fn print_pull(pulled: &PullResult, environment: &str, name: &str, output: &mut O
         (&pulled.orphans, "not in the file, and not added"),
     ] {
         if !flags.is_empty() {
-            output.line(output.paint(DIM, format!("{}: {what}", words::some(flags.iter(), 20))));
+            output.line(output.paint(DIM, format!("{}: {what}", display::some(flags.iter(), 20))));
         }
     }
 }

@@ -4,7 +4,7 @@ use super::change::{self, ChangeContext};
 use crate::args::{Arguments, Rollback, Target};
 use crate::output::{BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
-use crate::{confirm, words};
+use crate::{confirm, display};
 use flagstone::audit::{Difference, diff};
 use flagstone::definition::Definitions;
 use flagstone::publish::{Change, Store};
@@ -26,21 +26,21 @@ struct Plan {
     definitions: Option<(Definitions, Definitions)>,
 }
 
-pub fn run(arguments: &Arguments, word: &Rollback, output: &mut Output) -> Outcome {
-    let what = if word.terms.dry_run { "rollback (dry run)" } else { "rollback" };
-    let begun = change::begin(arguments, &word.terms.by, what, word.terms.reason.as_deref(), output)?;
+pub fn run(arguments: &Arguments, command: &Rollback, output: &mut Output) -> Outcome {
+    let what = if command.terms.dry_run { "rollback (dry run)" } else { "rollback" };
+    let begun = change::begin(arguments, &command.terms.by, what, command.terms.reason.as_deref(), output)?;
     let ChangeContext { store, change, .. } = &begun;
     let progress = Progress::begin("comparing generations".to_owned());
-    let plan = plan(store, word.to.as_ref())?;
+    let plan = plan(store, command.to.as_ref())?;
     drop(progress);
     show(&plan, output);
-    agreed(&plan, store, word.terms.weighed.yes || word.terms.dry_run, output)?;
+    agreed(&plan, store, command.terms.weighed.yes || command.terms.dry_run, output)?;
     let (dependents, reach) = match &plan.definitions {
         None => Default::default(),
         Some((before, after)) => {
             let dependents = begun.tell_dependents((before, after), output);
             let current = store.snapshot(plan.current).map_err(Failure::changing)?;
-            let (weighed, dry_run) = (&word.terms.weighed, word.terms.dry_run);
+            let (weighed, dry_run) = (&command.terms.weighed, command.terms.dry_run);
             (dependents, begun.weigh(weighed, Some(&current), (before, after), dry_run, output)?)
         }
     };
@@ -55,10 +55,10 @@ pub fn run(arguments: &Arguments, word: &Rollback, output: &mut Output) -> Outco
         "dependents": dependents,
         "unreadable": plan.unreadable,
         "reach": reach,
-        "dry_run": word.terms.dry_run,
+        "dry_run": command.terms.dry_run,
     });
     let mut exit = Exit::Yes;
-    if word.terms.dry_run {
+    if command.terms.dry_run {
         output.line("nothing was changed");
     } else {
         // The rollback is made as shown, or not at all.
@@ -75,7 +75,7 @@ pub fn run(arguments: &Arguments, word: &Rollback, output: &mut Output) -> Outco
             )),
         }
         if let Some(warning) = &published.audit_warning {
-            output.warn(words::plain(warning));
+            output.warn(display::plain(warning));
         }
         answer["generation"] = published.generation.into();
         answer["unchanged"] = published.unchanged.into();
@@ -141,18 +141,20 @@ fn agreed(plan: &Plan, store: &Store, yes: bool, output: &mut Output) -> Result<
         let record = by.and_then(|by| records.get(&by));
         let by = match (by, record) {
             (Some(_), Some(record)) => {
-                let why =
-                    record.reason.as_deref().map_or(String::new(), |why| format!(": {}", words::quoted(why)));
-                format!(" ({} by {}{why})", record.action.word(), words::plain(&record.actor.to_string()))
+                let why = record
+                    .reason
+                    .as_deref()
+                    .map_or(String::new(), |why| format!(": {}", display::quoted(why)));
+                format!(" ({} by {}{why})", record.action.name(), display::plain(&record.actor.to_string()))
             }
             (Some(by), None) => format!(" (changed by {by})"),
             (None, _) => String::new(),
         };
-        format!("{}{by}", words::plain(flag))
+        format!("{}{by}", display::plain(flag))
     });
     let problem = format!(
         "it reverts more than the last change, and turns on for more companies: {}",
-        words::some(named, 50)
+        display::some(named, 50)
     );
     if yes {
         output.line(output.paint(WARN, problem));
@@ -204,7 +206,7 @@ fn plan(store: &Store, to: Option<&Target>) -> Result<Plan, Failure> {
     };
     // The content as it will be published: the file's last values stay noted, and a flag of the file stays, disabled.
     let mut after = after;
-    flagstone::merge::keep_base(&before, &mut after, &words::today());
+    flagstone::merge::keep_base(&before, &mut after, &display::today());
     let differences = diff(&before, &after);
     let mut flags: BTreeMap<String, Option<u64>> =
         change::flags(&differences).into_iter().map(|flag| (flag.to_owned(), None)).collect();
@@ -275,7 +277,7 @@ fn previous(
 
 fn show(plan: &Plan, output: &mut Output) {
     if let Some(problem) = &plan.unreadable {
-        output.warn(format!("{}; what is reverted cannot be told", words::plain(problem)));
+        output.warn(format!("{}; what is reverted cannot be told", display::plain(problem)));
         output.line(format!("back to what {} held", output.paint(BOLD, plan.to)));
         return;
     }
@@ -294,6 +296,6 @@ fn show(plan: &Plan, output: &mut Output) {
         })
         .collect();
     if !others.is_empty() {
-        output.line(format!("that reverts more than the last publish: {}", words::some(others.iter(), 50)));
+        output.line(format!("that reverts more than the last publish: {}", display::some(others.iter(), 50)));
     }
 }

@@ -10,7 +10,7 @@ use crate::guard::{State, Watcher};
 use crate::notify::{RoundResult, deliver_due};
 use crate::output::{Exit, Failure, Outcome, Output};
 use crate::reminders::Reminders;
-use crate::{identity, signals, store_view, words};
+use crate::{display, identity, signals, store_view};
 use flagstone::definition::Flag;
 use flagstone::plan::PlanDecision;
 use flagstone::publish::{GoesBy, Ticker, Verdicts, first_watch};
@@ -88,18 +88,18 @@ impl OwnGuard {
     }
 }
 
-pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
+pub fn run(arguments: &Arguments, command: &Run, output: &mut Output) -> Outcome {
     *output = output.of_daemon();
     let directory = store_view::directory(arguments)?;
     let stop =
         Stop::listen().map_err(|error| Failure::Unknown(format!("cannot listen for signals: {error}")))?;
-    let every = Duration::from_secs(word.interval);
+    let every = Duration::from_secs(command.interval);
     let host = by_plan(None).actor.host;
     output.line_now(format!(
         "{} {}: plans are moved every {}",
-        words::at(flagstone::time::now()),
-        words::plain(&format!("{} on {host}", directory.display())),
-        words::counted(word.interval, "second")
+        display::at(flagstone::time::now()),
+        display::plain(&format!("{} on {host}", directory.display())),
+        display::counted(command.interval, "second")
     ));
     // A store that cannot be written leaves nothing to do, and the start should fail.
     if let Ok(store) = identity::open(&directory)
@@ -113,13 +113,13 @@ pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
     let no_thread = |error| Failure::Unknown(format!("no thread can be started: {error}"));
     notifying(directory.clone(), output.of_daemon()).map_err(no_thread)?;
     let mut guard = None;
-    if !word.no_guard {
+    if !command.no_guard {
         let own = Arc::new(OwnGuard {
             watch: Mutex::new((OwnWatch::NotYet, Instant::now())),
             ended: AtomicBool::new(false),
         });
         let asked = Arc::clone(&stop.asked);
-        guarding(directory.clone(), word.memory.clone(), output.of_daemon(), Arc::clone(&own), asked)
+        guarding(directory.clone(), command.memory.clone(), output.of_daemon(), Arc::clone(&own), asked)
             .map_err(no_thread)?;
         guard = Some(own);
     }
@@ -130,7 +130,7 @@ pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
         match round(&directory, guard.as_deref(), &mut ticker, output) {
             None => {
                 if told.take().is_some() {
-                    output.line_now(format!("{} plan: it works again", words::at(flagstone::time::now())));
+                    output.line_now(format!("{} plan: it works again", display::at(flagstone::time::now())));
                 }
                 pause = every;
             }
@@ -138,8 +138,9 @@ pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
                 ticker = None;
                 pause = (pause * 2).min(MAX_PAUSE.max(every));
                 if told.as_deref() != Some(&problem) {
-                    let at = words::at(flagstone::time::now());
-                    output.warn(format!("{at} plan: {}; tried again until it works", words::plain(&problem)));
+                    let at = display::at(flagstone::time::now());
+                    output
+                        .warn(format!("{at} plan: {}; tried again until it works", display::plain(&problem)));
                 }
                 told = Some(problem);
             }
@@ -151,7 +152,7 @@ pub fn run(arguments: &Arguments, word: &Run, output: &mut Output) -> Outcome {
             {
                 sleep(SLICE);
             }
-            output.line_now(format!("{} stopped", words::at(flagstone::time::now())));
+            output.line_now(format!("{} stopped", display::at(flagstone::time::now())));
             return Ok(Exit::Yes);
         }
     }
@@ -187,8 +188,8 @@ fn notifying(directory: PathBuf, mut output: Output) -> Result<(), Error> {
                 }
             };
             for problem in problems.iter().filter(|problem| !told.contains(problem)) {
-                let at = words::at(flagstone::time::now());
-                output.warn(format!("{at} notify: {}; tried again until it works", words::plain(problem)));
+                let at = display::at(flagstone::time::now());
+                output.warn(format!("{at} notify: {}; tried again until it works", display::plain(problem)));
             }
             told = problems;
             sleep(NOTIFY);
@@ -242,7 +243,7 @@ fn round(
         Err(error) => return Some(error.to_string()),
     };
     let change = by_plan(None);
-    let head = format!("{} on {}", store.environment(), words::plain(&change.actor.host));
+    let head = format!("{} on {}", store.environment(), display::plain(&change.actor.host));
     let verdicts = match (store.verdicts(flagstone::time::now()), guard) {
         // With --no-guard, no guard is expected back.
         (Verdicts::Ended(_), None) => Verdicts::Nobody,
@@ -271,7 +272,9 @@ fn round(
     {
         match &ticked.published {
             Some(Err(error)) => problem = Some(format!("{head}: {}: {error}", ticked.flag)),
-            _ => line(&format!("{} plan: {head}", words::at(flagstone::time::now())), ticked, false, output),
+            _ => {
+                line(&format!("{} plan: {head}", display::at(flagstone::time::now())), ticked, false, output)
+            }
         }
     }
     problem

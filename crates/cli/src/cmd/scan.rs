@@ -4,16 +4,16 @@ use crate::args::Scan;
 use crate::output::{BOLD, Cell, DIM, Exit, Failure, Outcome, Output, WARN};
 use crate::progress::Progress;
 use crate::scan::{self, Untold, Use};
-use crate::{store_view, words};
+use crate::{display, store_view};
 use serde_json::json;
 
 /// The most unread or unparsed files that are named.
 const FILES: usize = 5;
 
-pub fn run(word: &Scan, output: &mut Output) -> Outcome {
-    let directory = store_view::file_name(&word.directory);
+pub fn run(command: &Scan, output: &mut Output) -> Outcome {
+    let directory = store_view::file_name(&command.directory);
     let progress = Progress::begin(format!("scanning {directory}"));
-    let found = scan::scan(&word.directory, word.all)
+    let found = scan::scan(&command.directory, command.all)
         .map_err(|error| Failure::Unknown(format!("cannot read {directory}: {error}")))?;
     drop(progress);
     let rows: Vec<Vec<Cell>> = found.uses.iter().map(row).collect();
@@ -26,10 +26,10 @@ pub fn run(word: &Scan, output: &mut Output) -> Outcome {
         let rows: Vec<Vec<Cell>> = found.untold.iter().map(untold).collect();
         output.table(&["PLACE", "TEXT", "HOW"], &rows);
     }
-    let counted = |files: &[String]| words::counted(files.len() as u64, "file");
+    let counted = |files: &[String]| display::counted(files.len() as u64, "file");
     for (files, what) in [(&found.unread, "not read"), (&found.unparsed, "not understood in all parts")] {
         if !files.is_empty() {
-            let named = words::some(files.iter(), FILES);
+            let named = display::some(files.iter(), FILES);
             output.line(output.paint(WARN, format!("{} {what}: {named}", counted(files))));
         }
     }
@@ -37,10 +37,10 @@ pub fn run(word: &Scan, output: &mut Output) -> Outcome {
         DIM,
         format!(
             "{} at {}, {} that cannot be told, in {} of PHP, {:.2} s",
-            words::counted(found.flags().len() as u64, "flag"),
-            words::counted(found.uses.len() as u64, "place"),
-            words::thousands(found.untold.len() as u64),
-            words::counted(found.files as u64, "file"),
+            display::counted(found.flags().len() as u64, "flag"),
+            display::counted(found.uses.len() as u64, "place"),
+            display::thousands(found.untold.len() as u64),
+            display::counted(found.files as u64, "file"),
             found.took.as_secs_f64()
         ),
     ));
@@ -60,8 +60,8 @@ pub fn run(word: &Scan, output: &mut Output) -> Outcome {
 fn row(found: &Use) -> Vec<Cell> {
     vec![
         Cell::of(format!("{}:{}", found.file, found.line)),
-        Cell::of(words::plain(&found.flag)),
-        Cell::of(words::plain(&found.how)),
+        Cell::of(display::plain(&found.flag)),
+        Cell::of(display::plain(&found.how)),
     ]
 }
 
@@ -69,6 +69,6 @@ fn untold(found: &Untold) -> Vec<Cell> {
     vec![
         Cell::of(format!("{}:{}", found.file, found.line)),
         Cell::of(found.text.clone()),
-        Cell::of(words::plain(&found.how)),
+        Cell::of(display::plain(&found.how)),
     ]
 }

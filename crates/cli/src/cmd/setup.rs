@@ -8,11 +8,11 @@ use clap_complete::Shell;
 use std::borrow::Cow;
 use std::path::Path;
 
-pub fn completions(word: &Completions, output: &mut Output) -> Outcome {
+pub fn completions(command: &Completions, output: &mut Output) -> Outcome {
     let mut script = Vec::new();
-    clap_complete::generate(word.shell, &mut args::command(), "flagstone", &mut script);
+    clap_complete::generate(command.shell, &mut args::command(), "flagstone", &mut script);
     let script = String::from_utf8_lossy(&script);
-    output.bytes(with_candidates(word.shell, &script).as_bytes());
+    output.bytes(with_candidates(command.shell, &script).as_bytes());
     Ok(Exit::Yes)
 }
 
@@ -49,8 +49,8 @@ fn asking(line: &str) -> Cow<'_, str> {
     }
 }
 
-pub fn man(word: &Man, output: &mut Output) -> Outcome {
-    let Some(directory) = &word.to else {
+pub fn man(command: &Man, output: &mut Output) -> Outcome {
+    let Some(directory) = &command.to else {
         output.bytes(&page(manual())?);
         return Ok(Exit::Yes);
     };

@@ -2,10 +2,10 @@
 
 use super::plan_show;
 use crate::args::{Arguments, Show};
+use crate::display;
 use crate::output::{BAD, BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::store_view::{self, WorkerView};
 use crate::switches::{Switch, Switches, notices};
-use crate::words;
 use anstyle::Style;
 use flagstone::definition::{Bucketing, Emergency, Flag, Percentage};
 use flagstone::publish::dependents_text;
@@ -28,8 +28,8 @@ pub struct State {
 }
 
 /// The state, with the one without the kill or the stop in brackets: `KILLED (50 %)`.
-fn forced(word: &str, flag: &Flag, now: i64) -> String {
-    format!("{word} ({})", flag_change::state(flag, now))
+fn forced(switch: &str, flag: &Flag, now: i64) -> String {
+    format!("{switch} ({})", flag_change::state(flag, now))
 }
 
 /// The state of the flag at that instant: killed, stopped, off, on, or on for some.
@@ -48,14 +48,21 @@ pub fn state(served: &WorkerView, key: &str, flag: &Flag, now: i64) -> State {
         Some(blocker) => (forced(&format!("off, as {blocker} is"), flag, now), BAD),
         None => (flag_change::state(flag, now), if percentage == Percentage::FULL { GOOD } else { WARN }),
     };
-    State { text, style, killed, stopped, blocker, percentage: words::percent_json(percentage.thousandths()) }
+    State {
+        text,
+        style,
+        killed,
+        stopped,
+        blocker,
+        percentage: display::percent_json(percentage.thousandths()),
+    }
 }
 
-pub fn run(arguments: &Arguments, word: &Show, output: &mut Output) -> Outcome {
+pub fn run(arguments: &Arguments, command: &Show, output: &mut Output) -> Outcome {
     let served = store_view::served(arguments, output)?;
-    let id = served.flag(&word.flag)?;
+    let id = served.flag(&command.flag)?;
     let definitions = served.definitions()?;
-    let key = served.current_key(&word.flag);
+    let key = served.current_key(&command.flag);
     let Some(flag) = definitions.flags.get(key) else {
         return Err(Failure::Unknown(
             "the snapshot's definitions do not hold the flag that it answers for".to_owned(),
@@ -84,9 +91,9 @@ pub fn run(arguments: &Arguments, word: &Show, output: &mut Output) -> Outcome {
     if let Some(text) = dependents_text(&dependents) {
         output.line(output.paint(BAD, text));
     }
-    store_view::tell_current_key(&word.flag, key, output);
+    store_view::tell_current_key(&command.flag, key, output);
     if let Some(description) = &flag.description {
-        output.line(words::plain(description));
+        output.line(display::plain(description));
     }
     for (name, value) in fields(key, flag) {
         output.line(format!("  {name:<11} {value}"));
@@ -98,7 +105,7 @@ pub fn run(arguments: &Arguments, word: &Show, output: &mut Output) -> Outcome {
     for drift in &unlike {
         let text = drift.to_string();
         let text = text.strip_prefix(&format!("{key}: ")).unwrap_or(&text);
-        output.line(format!("  {:<11} {}", "changed", words::plain(text)));
+        output.line(format!("  {:<11} {}", "changed", display::plain(text)));
     }
     output.line(format!("  {:<11} {}", "of", served.name()));
     output.json(&json!({
@@ -127,10 +134,10 @@ fn fields(key: &str, flag: &Flag) -> Vec<(&'static str, String)> {
         say("was", format!("{was}, and answers to that as well"));
     }
     if let Some(owner) = &flag.owner {
-        say("owner", words::plain(owner).into_owned());
+        say("owner", display::plain(owner).into_owned());
     }
     if let Some(day) = &flag.expires {
-        let past = if *day < words::today() { ", which is past: remove it" } else { "" };
+        let past = if *day < display::today() { ", which is past: remove it" } else { "" };
         say("expires", format!("{day}{past}"));
     }
     if flag.emergency == Emergency::Keep {
@@ -142,15 +149,15 @@ fn fields(key: &str, flag: &Flag) -> Vec<(&'static str, String)> {
     }
     for (name, companies) in [("denied", &flag.companies.deny), ("allowed", &flag.companies.allow)] {
         if !companies.is_empty() {
-            say(name, words::some(companies.iter().map(words::company), COMPANIES));
+            say(name, display::some(companies.iter().map(display::company), COMPANIES));
         }
     }
     for (number, rule) in flag.rules.iter().enumerate() {
         let percentage = rule.percentage.unwrap_or(Percentage::FULL);
         let text = format!(
             "{}: {percentage} where {}",
-            words::rule(number, Some(rule)),
-            words::condition(&rule.when)
+            display::rule(number, Some(rule)),
+            display::condition(&rule.when)
         );
         say(if number == 0 { "rules" } else { "" }, text);
     }
@@ -160,7 +167,7 @@ fn fields(key: &str, flag: &Flag) -> Vec<(&'static str, String)> {
             let hashed = match rollout.bucketing {
                 Bucketing::Crc32 => "crc32".to_owned(),
                 Bucketing::Xxh3 => {
-                    format!("xxh3, salt {}", words::quoted(flag.salt(key)))
+                    format!("xxh3, salt {}", display::quoted(flag.salt(key)))
                 }
             };
             say("rollout", format!("{} by {} ({hashed})", rollout.percentage, rollout.by));
@@ -170,13 +177,13 @@ fn fields(key: &str, flag: &Flag) -> Vec<(&'static str, String)> {
         say(if number == 0 { "schedule" } else { "" }, format!("{} from {}", step.percentage, step.at));
     }
     if let Some(plan) = &flag.plan {
-        let stages = words::counted(plan.stages.len() as u64, "stage");
+        let stages = display::counted(plan.stages.len() as u64, "stage");
         say("plan", format!("{stages}: {}; `flagstone plan show {key}`", plan_show::place(flag)));
     }
     for (number, (name, variant)) in flag.variants.iter().enumerate() {
         let value =
-            variant.value.as_ref().map_or(String::new(), |value| format!(" = {}", words::short(value, 60)));
-        let text = format!("{} {}{value}", words::plain(name), variant.weight);
+            variant.value.as_ref().map_or(String::new(), |value| format!(" = {}", display::short(value, 60)));
+        let text = format!("{} {}{value}", display::plain(name), variant.weight);
         say(if number == 0 { "variants" } else { "" }, text);
     }
     fields

@@ -4,50 +4,50 @@
 
 use crate::args::{Arguments, Simulate};
 use crate::companies::Companies;
+use crate::display;
 use crate::impact::{self, Side};
 use crate::output::{BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
 use crate::store_view::{self, WorkerView};
-use crate::words;
 use flagstone::definition::{Definitions, Flag, Percentage, Rollout};
 use flagstone::{FlagId, Key, Snapshot, Switches};
 use serde::{Serialize, Serializer};
 use serde_json::json;
 use std::collections::BTreeSet;
 
-pub fn run(arguments: &Arguments, word: &Simulate, output: &mut Output) -> Outcome {
+pub fn run(arguments: &Arguments, command: &Simulate, output: &mut Output) -> Outcome {
     let served = store_view::served(arguments, output)?;
-    let id = served.flag(&word.flag)?;
+    let id = served.flag(&command.flag)?;
     let progress = Progress::begin("simulating".to_owned());
-    let bytes = store_view::read(&word.companies, impact::MAX_COMPANIES_BYTES)?;
-    let companies = Companies::read(&store_view::file_name(&word.companies), &bytes)?;
+    let bytes = store_view::read(&command.companies, impact::MAX_COMPANIES_BYTES)?;
+    let companies = Companies::read(&store_view::file_name(&command.companies), &bytes)?;
     let keys = companies.keys();
     let definitions = served.definitions()?;
-    let key = served.current_key(&word.flag);
+    let key = served.current_key(&command.flag);
     let Some(flag) = definitions.flags.get(key) else {
         return Err(Failure::Unknown(
             "the snapshot's definitions do not hold the flag that it answers for".to_owned(),
         ));
     };
-    let now = word.at.unwrap_or_else(flagstone::time::now);
-    let remarks = remarks(&served, id, flag, word);
+    let now = command.at.unwrap_or_else(flagstone::time::now);
+    let remarks = remarks(&served, id, flag, command);
     let (before, _) = flag.percentage_at(now);
-    let then = with_percentage(&definitions, key, word.percentage, served.snapshot.environment())?;
+    let then = with_percentage(&definitions, key, command.percentage, served.snapshot.environment())?;
     let switches = Switches::none();
     let side = |snapshot| Some(Side { snapshot, switches: &switches });
-    let sides = impact::sides(&word.flag, &keys, [side(&served.snapshot), side(&then)], now);
+    let sides = impact::sides(&command.flag, &keys, [side(&served.snapshot), side(&then)], now);
     drop(progress);
 
-    let asked = words::counted(keys.len() as u64, "company");
+    let asked = display::counted(keys.len() as u64, "company");
     output.line(format!(
         "{} at {} instead of {before}: {asked}",
-        output.paint(BOLD, &word.flag),
-        output.paint(BOLD, word.percentage)
+        output.paint(BOLD, &command.flag),
+        output.paint(BOLD, command.percentage)
     ));
     if companies.repeated > 0 {
         output.line(format!(
             "{} of the file named before and counted once",
-            words::counted(companies.repeated, "id")
+            display::counted(companies.repeated, "id")
         ));
     }
     for remark in &remarks {
@@ -58,17 +58,19 @@ pub fn run(arguments: &Arguments, word: &Simulate, output: &mut Output) -> Outco
         all => format!(" {:>7.3} %", count as f64 * 100.0 / all as f64),
     };
     let list = |name: &str, keys: &[Key<'_>]| {
-        let count = words::thousands(keys.len() as u64);
-        let some = match (keys.is_empty(), word.limit) {
+        let count = display::thousands(keys.len() as u64);
+        let some = match (keys.is_empty(), command.limit) {
             (true, _) | (_, 0) => String::new(),
-            (false, limit) => format!("  {}", words::some(keys.iter().map(|key| words::key(*key)), limit)),
+            (false, limit) => {
+                format!("  {}", display::some(keys.iter().map(|key| display::key(*key)), limit))
+            }
         };
         format!("  {name:<8} {count:>11}{}{some}", share(keys.len()))
     };
     output.line(format!(
         "  {:<8} {:>11}{}",
         "in now",
-        words::thousands(sides.before as u64),
+        display::thousands(sides.before as u64),
         share(sides.before)
     ));
     output.line(list("in then", &sides.inside));
@@ -77,11 +79,11 @@ pub fn run(arguments: &Arguments, word: &Simulate, output: &mut Output) -> Outco
     output.line(format!(
         "Only the percentage is another: lists, rules and prerequisites hold, asked by the company alone. By {}, as of {}. Nothing was changed",
         served.name(),
-        words::at(now)
+        display::at(now)
     ));
     output.json(&json!({
-        "flag": word.flag,
-        "percentage": word.percentage,
+        "flag": command.flag,
+        "percentage": command.percentage,
         "percentage_now": before,
         "companies": keys.len(),
         "repeated": companies.repeated,
@@ -118,11 +120,11 @@ fn with_percentage(
 }
 
 /// The reasons that the numbers differ from the workers' answers.
-fn remarks(served: &WorkerView, id: FlagId, flag: &Flag, word: &Simulate) -> Vec<String> {
+fn remarks(served: &WorkerView, id: FlagId, flag: &Flag, command: &Simulate) -> Vec<String> {
     let mut remarks = Vec::new();
     let switches = &served.view.switches;
     if switches.killed(id) {
-        remarks.push(format!("{} is killed: until it is revived, nobody is in", word.flag));
+        remarks.push(format!("{} is killed: until it is revived, nobody is in", command.flag));
     }
     if switches.stopped() {
         remarks.push("everything is stopped: the numbers are as after `flagstone resume-all`".to_owned());
@@ -157,6 +159,6 @@ struct Keys<'a>(&'a [Key<'a>]);
 
 impl Serialize for Keys<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|key| words::key_json(*key)))
+        serializer.collect_seq(self.0.iter().map(|key| display::key_json(*key)))
     }
 }

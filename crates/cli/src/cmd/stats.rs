@@ -3,7 +3,7 @@
 use super::watch;
 use crate::args::{Arguments, Stats};
 use crate::output::{Cell, DIM, Exit, Outcome, Output};
-use crate::{counters, store_view, words};
+use crate::{counters, display, store_view};
 use flagstone::telemetry::{Cohort, Counts, FlagCounts, duration};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -11,14 +11,14 @@ use std::collections::BTreeMap;
 /// Heights of a sparkline's columns.
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-pub fn run(arguments: &Arguments, word: &Stats, output: &mut Output) -> Outcome {
-    if word.watch {
-        return watch::run(arguments, word, output);
+pub fn run(arguments: &Arguments, command: &Stats, output: &mut Output) -> Outcome {
+    if command.watch {
+        return watch::run(arguments, command, output);
     }
     let store = store_view::store(arguments)?;
     let served = store_view::served(arguments, output)?;
-    let counts = counters::counts(&store, &word.memory.memory, output)?;
-    let known: Vec<(&str, &FlagCounts)> = match &word.flag {
+    let counts = counters::counts(&store, &command.memory.memory, output)?;
+    let known: Vec<(&str, &FlagCounts)> = match &command.flag {
         Some(key) => {
             served.flag(key)?;
             let key = served.current_key(key);
@@ -26,12 +26,12 @@ pub fn run(arguments: &Arguments, word: &Stats, output: &mut Output) -> Outcome 
         }
         None => counts.of(&served.snapshot).collect(),
     };
-    if word.flag.is_some() && !known.is_empty() {
+    if command.flag.is_some() && !known.is_empty() {
         for (_, flag) in &known {
-            one(flag, word.hours, output);
+            one(flag, command.hours, output);
         }
     } else {
-        all(&known, word.hours, output);
+        all(&known, command.hours, output);
     }
     output.line(output.paint(DIM, summary(&known, &counts)));
     output.json(&json!({
@@ -59,8 +59,8 @@ fn all(known: &[(&str, &FlagCounts)], hours: usize, output: &mut Output) {
             let (on, off) = flag.answers();
             vec![
                 Cell::of(*key),
-                Cell::of(words::thousands(on)),
-                Cell::of(words::thousands(off)),
+                Cell::of(display::thousands(on)),
+                Cell::of(display::thousands(off)),
                 Cell::of(sparkline(flag, hours)),
                 Cell::of(format!("{:.0}", flag.companies)),
                 Cell::of(rate(&flag.exposure.on)),
@@ -79,25 +79,25 @@ fn one(flag: &FlagCounts, hours: usize, output: &mut Output) {
     let reasons = flag.reasons();
     let rows: Vec<_> = reasons
         .map(|(on, reason, count)| {
-            vec![Cell::of(on), Cell::of(reason.as_str()), Cell::of(words::thousands(count))]
+            vec![Cell::of(on), Cell::of(reason.as_str()), Cell::of(display::thousands(count))]
         })
         .collect();
     output.table(&["ANSWER", "REASON", "COUNT"], &rows);
     output.line(format!("by hour    {}", sparkline(flag, hours)));
     output.line(format!("companies  about {:.0} in the last day", flag.companies));
     for (name, cohort) in [("on", &flag.exposure.on), ("off", &flag.exposure.off)] {
-        let requests = words::counted(cohort.requests, "request");
+        let requests = display::counted(cohort.requests, "request");
         output.line(format!("{name:<10} {requests}, errors {}, p95 {}", rate(cohort), p95(cohort)));
     }
     output.line(format!(
         "besides    {} ended by the flag, {} with both answers",
-        words::counted(flag.exposure.gated, "request"),
-        words::counted(flag.exposure.mixed, "request")
+        display::counted(flag.exposure.gated, "request"),
+        display::counted(flag.exposure.mixed, "request")
     ));
 }
 
 fn summary(known: &[(&str, &FlagCounts)], counts: &Counts) -> String {
-    let mut text = format!("{} asked", words::counted(known.len() as u64, "flag"));
+    let mut text = format!("{} asked", display::counted(known.len() as u64, "flag"));
     if counts.sources.is_empty() {
         text.push_str(
             "; no worker counts for this store: is flagstone.telemetry on, and in the same directory?",
@@ -106,13 +106,13 @@ fn summary(known: &[(&str, &FlagCounts)], counts: &Counts) -> String {
     if counts.unknown > 0 {
         text.push_str(&format!(
             "; {} for flags that there are not",
-            words::counted(counts.unknown, "question")
+            display::counted(counts.unknown, "question")
         ));
     }
     if counts.others > 0 {
         text.push_str(&format!(
             "; {} of flags that there was no room for",
-            words::counted(counts.others, "answer")
+            display::counted(counts.others, "answer")
         ));
     }
     text
@@ -180,7 +180,7 @@ fn to_json(key: &str, flag: &FlagCounts) -> Value {
         "off": off,
         "reasons": {"on": reasons("on"), "off": reasons("off")},
         "hours": flag.hours.iter().map(|hour| json!({
-            "at": words::at(hour.hour as i64 * 3_600_000_000), "on": hour.on, "off": hour.off,
+            "at": display::at(hour.hour as i64 * 3_600_000_000), "on": hour.on, "off": hour.off,
         })).collect::<Vec<_>>(),
         "companies": flag.companies.round(),
         "cohorts": {

@@ -5,7 +5,7 @@ use crate::args::Arguments;
 use crate::guard::GuardReport;
 use crate::output::{BAD, BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::switches::Switch;
-use crate::{counters, identity, store_view, words};
+use crate::{counters, display, identity, store_view};
 use flagstone::audit::Actor;
 use flagstone::publish::{BelievedUsers, HistoryEntry, StoreStatus, dependents_text};
 use flagstone::store::{MapPolicy, Reader, ReaderOptions};
@@ -35,17 +35,20 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
     output.line(format!(
         "{} on {}, {}",
         output.paint(BOLD, &status.environment),
-        words::plain(&machine),
-        words::plain(&status.directory.to_string_lossy())
+        display::plain(&machine),
+        display::plain(&status.directory.to_string_lossy())
     ));
     let mut say = |name: &str, value: String| output.line(format!("  {name:<12} {value}"));
     say("generation", generation(&status));
     if let (Some(flags), Some(size)) = (status.flags, status.size) {
-        say("content", format!("{}, {} bytes", words::counted(flags.into(), "flag"), words::thousands(size)));
+        say(
+            "content",
+            format!("{}, {} bytes", display::counted(flags.into(), "flag"), display::thousands(size)),
+        );
     }
     say("served", format!("{} (generation {})", served.source.as_str(), served.generation));
     if let Some(trouble) = &trouble {
-        say("trouble", words::plain(trouble).into_owned());
+        say("trouble", display::plain(trouble).into_owned());
     }
     let bad = |text: String, output: &Output| output.paint(BAD, text);
     let stop = status.stopped.as_deref().map(|since| Switch::stop(since, &history));
@@ -59,7 +62,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
     }
     for (number, killed) in status.killed.iter().enumerate() {
         let text = Switch::kill(&killed.since, &killed.flag, &history).text();
-        let flag = words::plain(&killed.flag).into_owned();
+        let flag = display::plain(&killed.flag).into_owned();
         let name = if number == 0 { "killed" } else { "" };
         output.line(format!("  {name:<12} {}{}, {text}", bad(flag, output), killed.unpublished()));
         if let Some(text) = dependents_text(&killed.dependents) {
@@ -69,7 +72,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
     let conflicts = store.open_conflicts().unwrap_or_default();
     for (number, conflict) in conflicts.iter().enumerate() {
         let name = if number == 0 { "conflicts" } else { "" };
-        let text = words::plain(&conflict.to_string()).into_owned();
+        let text = display::plain(&conflict.to_string()).into_owned();
         output.line(format!("  {name:<12} {}", output.paint(WARN, text)));
     }
     output.line(format!("  {:<12} {}", "kept", retained(&status.retained)));
@@ -80,11 +83,11 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
             output.paint(GOOD, "only root and its owner can change it")
         )),
         Some(warning) => {
-            output.line(format!("  {:<12} {}", "permissions", output.paint(WARN, words::plain(warning))))
+            output.line(format!("  {:<12} {}", "permissions", output.paint(WARN, display::plain(warning))))
         }
     }
     if let Some(why) = &frozen {
-        let text = format!("kill and stop-all would stop nothing: {}", words::plain(why));
+        let text = format!("kill and stop-all would stop nothing: {}", display::plain(why));
         output.line(format!("  {:<12} {}", "changes", output.paint(BAD, text)));
     }
     let shut_out =
@@ -95,11 +98,11 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
     let guard = GuardReport::of(&store, time::now());
     if let Some(summary) = guard.summary(time::now()) {
         let style = if guard.problem.is_some() { WARN } else { GOOD };
-        output.line(format!("  {:<12} {}", "guard", output.paint(style, words::plain(&summary))));
+        output.line(format!("  {:<12} {}", "guard", output.paint(style, display::plain(&summary))));
     }
     let last = match (history.last(), &untold) {
         (Some(entry), _) => line(entry),
-        (None, Some(error)) => output.paint(WARN, words::plain(error)),
+        (None, Some(error)) => output.paint(WARN, display::plain(error)),
         (None, None) => output.paint(WARN, "empty"),
     };
     output.line(format!("  {:<12} {last}", "last change"));
@@ -129,7 +132,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         "read_only": may_change && store.is_read_only(),
         "emergency_error": frozen,
         "shut_out": shut_out,
-        "guard": { "state": guard.state, "since": guard.since.map(words::at), "problem": guard.problem },
+        "guard": { "state": guard.state, "since": guard.since.map(display::at), "problem": guard.problem },
         "last_change": history.last(),
         "audit_error": untold,
     }));
@@ -141,7 +144,7 @@ fn generation(status: &StoreStatus) -> String {
         None => "none: nothing is published yet, every flag is off".to_owned(),
         Some(at) => {
             let ago = time::parse_rfc3339(at.as_bytes())
-                .map_or(String::new(), |at| format!(", {}", words::ago(at)));
+                .map_or(String::new(), |at| format!(", {}", display::ago(at)));
             format!("{}, published {}{ago}", status.generation, history::second(at))
         }
     }
@@ -178,8 +181,8 @@ fn line(entry: &HistoryEntry) -> String {
     let who = entry
         .actor
         .as_ref()
-        .map_or(String::new(), |actor| format!(" by {}", words::plain(&actor.to_string())));
-    let why = entry.reason.as_deref().map_or(String::new(), |reason| format!(": {}", words::plain(reason)));
+        .map_or(String::new(), |actor| format!(" by {}", display::plain(&actor.to_string())));
+    let why = entry.reason.as_deref().map_or(String::new(), |reason| format!(": {}", display::plain(reason)));
     let at = entry.at.as_deref().map(history::second).unwrap_or_default();
     format!("{at} {}{who}{why}", history::what(entry))
 }

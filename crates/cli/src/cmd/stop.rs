@@ -6,7 +6,7 @@ use crate::args::{Arguments, ResumeAll, StopAll};
 use crate::extent::{Extent, extent};
 use crate::impact::Side;
 use crate::output::{BAD, BOLD, Failure, GOOD, Outcome, Output};
-use crate::{confirm, signals, words};
+use crate::{confirm, display, signals};
 use flagstone::publish::{Store, SwitchOutcome};
 use flagstone::{FlagId, blocker};
 use serde_json::json;
@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 /// The most flags that are named.
 const NAMED: usize = 20;
 
-pub fn stop(arguments: &Arguments, word: &StopAll, output: &mut Output) -> Outcome {
+pub fn stop(arguments: &Arguments, command: &StopAll, output: &mut Output) -> Outcome {
     let (begun, before, switched) =
-        throw(arguments, word, output).map_err(|failure| nothing_stopped(&arguments.word, failure))?;
+        throw(arguments, command, output).map_err(|failure| nothing_stopped(&arguments.command, failure))?;
     let sent = begun.send(vec!["stop-all".to_owned(), "--yes".to_owned()], None);
     let unreached = unreached(&begun.store);
     let except = if unreached.is_empty() { String::new() } else { format!(" {EXCEPT}") };
@@ -30,42 +30,42 @@ pub fn stop(arguments: &Arguments, word: &StopAll, output: &mut Output) -> Outco
     });
     let off = View::of(&begun.store).side().map(|side| kept_but_off(&side, flagstone::time::now()));
     if let Some(flags) = off.filter(|flags| !flags.is_empty()) {
-        let named = words::some(flags.iter(), NAMED);
+        let named = display::some(flags.iter(), NAMED);
         let text = "off as well, although their emergency is \"keep\", since they require stopped flags";
         output.line(output.paint(BAD, format!("{text}: {named}")));
     }
     let thrown = SwitchResult { flag: None, switched, before, sent, unreached };
-    print_switch(&begun, &word.reach, thrown, json!({}), output)
+    print_switch(&begun, &command.reach, thrown, json!({}), output)
 }
 
 fn throw(
     arguments: &Arguments,
-    word: &StopAll,
+    command: &StopAll,
     output: &mut Output,
 ) -> Result<(ChangeContext, View, SwitchOutcome), Failure> {
     let what = "stop everything";
-    let begun = change::begin_at_once(arguments, &word.by, what, Some(&word.reason), output)?;
+    let begun = change::begin_at_once(arguments, &command.by, what, Some(&command.reason), output)?;
     let before = View::of(&begun.store);
     let (full, partly) =
         before.side().map(|side| stopped_by(&side, flagstone::time::now())).unwrap_or_default();
     for (whom, flags) in [("on for everybody", full), ("on for some", partly)] {
         if !flags.is_empty() {
-            let count = words::counted(flags.len() as u64, "flag");
-            let named = words::some(flags.iter().map(|flag| words::plain(flag)), NAMED);
+            let count = display::counted(flags.len() as u64, "flag");
+            let named = display::some(flags.iter().map(|flag| display::plain(flag)), NAMED);
             output.line_now(format!("{whom}, {count}: {named}"));
         }
     }
-    agreed(&begun, word, output)?;
+    agreed(&begun, command, output)?;
     let switched = with_retries_shown(|| begun.store.stop_all(begun.change.clone()))?;
     Ok((begun, before, switched))
 }
 
 /// Has the user name the environment to be stopped, unless they said beforehand that no person is there to be asked.
-fn agreed(begun: &ChangeContext, word: &StopAll, output: &mut Output) -> Result<(), Failure> {
+fn agreed(begun: &ChangeContext, command: &StopAll, output: &mut Output) -> Result<(), Failure> {
     let environment = begun.store.environment();
-    let typed = match &word.environment {
+    let typed = match &command.environment {
         Some(named) => Some(named.clone()),
-        None if word.yes => return Ok(()),
+        None if command.yes => return Ok(()),
         None => {
             let question =
                 format!("This stops {}. Type the environment's name: ", output.paint(BOLD, environment));
@@ -78,11 +78,11 @@ fn agreed(begun: &ChangeContext, word: &StopAll, output: &mut Output) -> Result<
         Some(typed) if typed == environment => Ok(()),
         Some(typed) => Err(Failure::Refused(format!(
             "found the environment {}, expected {environment}, the store's",
-            words::quoted(&typed)
+            display::quoted(&typed)
         ))),
         None => Err(Failure::Refused(format!(
             "nobody is there to be asked. Type: flagstone stop-all --environment {environment} --reason {}",
-            words::shell(&word.reason)
+            display::shell(&command.reason)
         ))),
     }
 }
@@ -113,14 +113,14 @@ fn kept_but_off(side: &Side, now: i64) -> Vec<String> {
     let off = |flag: &FlagId| {
         snapshot.renamed_to(*flag).is_none() && blocker(snapshot, switches, *flag, now).is_some()
     };
-    snapshot.flag_ids().filter(off).map(|flag| words::plain(snapshot.flag_key(flag)).into_owned()).collect()
+    snapshot.flag_ids().filter(off).map(|flag| display::plain(snapshot.flag_key(flag)).into_owned()).collect()
 }
 
-pub fn resume(arguments: &Arguments, word: &ResumeAll, output: &mut Output) -> Outcome {
-    let begun = change::begin_at_once(arguments, &word.by, "resume", word.reason.as_deref(), output)?;
+pub fn resume(arguments: &Arguments, command: &ResumeAll, output: &mut Output) -> Outcome {
+    let begun = change::begin_at_once(arguments, &command.by, "resume", command.reason.as_deref(), output)?;
     let before = View::of(&begun.store);
     let known = killed(&begun.store);
-    let switched = begun.store.resume_all(begun.change.clone(), word.force).map_err(Failure::changing)?;
+    let switched = begun.store.resume_all(begun.change.clone(), command.force).map_err(Failure::changing)?;
     // Without --force: another machine's head has its own damage.
     let sent = begun.send(vec!["resume-all".to_owned()], None);
     output.line_now(match switched.changed {
@@ -133,13 +133,15 @@ pub fn resume(arguments: &Arguments, word: &ResumeAll, output: &mut Output) -> O
         [("still killed one by one", still), ("killed again, as the audit trail has them", again)]
     {
         if !flags.is_empty() {
-            output
-                .line(format!("{what}: {}", words::some(flags.iter().map(|flag| words::plain(flag)), NAMED)));
+            output.line(format!(
+                "{what}: {}",
+                display::some(flags.iter().map(|flag| display::plain(flag)), NAMED)
+            ));
         }
     }
     let unreached = unreached(&begun.store);
     let thrown = SwitchResult { flag: None, switched, before, sent, unreached };
-    print_switch(&begun, &word.reach, thrown, json!({}), output)
+    print_switch(&begun, &command.reach, thrown, json!({}), output)
 }
 
 fn killed(store: &Store) -> Vec<String> {

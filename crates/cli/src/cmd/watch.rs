@@ -5,7 +5,7 @@ use crate::args::{Arguments, Stats};
 use crate::counters::{self, Seen};
 use crate::output::{BAD, BOLD, DIM, Exit, Failure, Outcome, Output, WARN};
 use crate::terminal::{Terminal, TerminalEvent};
-use crate::{store_view, words};
+use crate::{display, store_view};
 use flagstone::telemetry::{Cohort, Counts, FlagCounts};
 use std::collections::{HashMap, VecDeque};
 use std::io::IsTerminal;
@@ -22,7 +22,7 @@ const RIGHT: usize = 1 + 8 + 1 + 6 + 2 + COLUMNS + 1 + 8 + 1 + 8;
 /// Columns of the sparkline of the last day.
 const DAY: usize = 24;
 
-pub fn run(arguments: &Arguments, word: &Stats, output: &mut Output) -> Outcome {
+pub fn run(arguments: &Arguments, command: &Stats, output: &mut Output) -> Outcome {
     if output.is_json() || !std::io::stdout().is_terminal() {
         return Err(Failure::Unknown(
             "--watch draws on a terminal, and standard output is none, or JSON is wanted; without --watch, `flagstone stats` \
@@ -31,20 +31,21 @@ pub fn run(arguments: &Arguments, word: &Stats, output: &mut Output) -> Outcome 
         ));
     }
     let store = store_view::store(arguments)?;
-    if let Some(key) = &word.flag {
+    if let Some(key) = &command.flag {
         store_view::served(arguments, output)?.flag(key)?;
     }
     let mut past = LastMinute::default();
     // Warnings would be drawn over, so that problems at the start are printed before.
-    counters::counts(&store, &word.memory.memory, output)?;
+    counters::counts(&store, &command.memory.memory, output)?;
     let failed = |error| Failure::Unknown(format!("cannot draw on this terminal: {error}"));
     let terminal = Terminal::enter().map_err(failed)?;
     let ended = loop {
         let now = Instant::now();
-        match Seen::of(&store).and_then(|seen| Ok((counters::quietly(&store, &word.memory.memory)?, seen))) {
+        match Seen::of(&store).and_then(|seen| Ok((counters::quietly(&store, &command.memory.memory)?, seen)))
+        {
             Ok((counts, seen)) => {
-                past.add(now, known(word, &seen, &counts));
-                Terminal::draw(&frame(word, &seen, &counts, &past, Terminal::size(), output), output);
+                past.add(now, known(command, &seen, &counts));
+                Terminal::draw(&frame(command, &seen, &counts, &past, Terminal::size(), output), output);
             }
             Err(error) => break Err(error),
         }
@@ -57,9 +58,9 @@ pub fn run(arguments: &Arguments, word: &Stats, output: &mut Output) -> Outcome 
 }
 
 /// The flags to draw that were ever asked.
-fn known<'a>(word: &Stats, seen: &'a Seen, counts: &'a Counts) -> Vec<(&'a str, &'a FlagCounts)> {
+fn known<'a>(command: &Stats, seen: &'a Seen, counts: &'a Counts) -> Vec<(&'a str, &'a FlagCounts)> {
     let Some(snapshot) = &seen.view.snapshot else { return Vec::new() };
-    let asked = word.flag.as_deref().map(|flag| store_view::current_key(snapshot, flag));
+    let asked = command.flag.as_deref().map(|flag| store_view::current_key(snapshot, flag));
     counts.of(snapshot).filter(|(key, _)| asked.is_none_or(|flag| flag == *key)).collect()
 }
 
@@ -201,7 +202,7 @@ impl<'a> Line<'a> {
 
 /// The lines to draw, at most that many rows and columns.
 fn frame(
-    word: &Stats,
+    command: &Stats,
     seen: &Seen,
     counts: &Counts,
     past: &LastMinute,
@@ -209,14 +210,14 @@ fn frame(
     output: &Output,
 ) -> Vec<String> {
     let mut lines: Vec<Line<'_>> =
-        known(word, seen, counts).into_iter().map(|(key, flag)| Line::of(key, flag, past)).collect();
+        known(command, seen, counts).into_iter().map(|(key, flag)| Line::of(key, flag, past)).collect();
     lines.sort_by(|a, b| (b.asks, b.flag.answers(), a.key).cmp(&(a.asks, a.flag.answers(), b.key)));
     let mut drawn = vec![output.paint(BOLD, cut(&head(seen, counts, lines.len()), columns))];
     if let Some((text, style)) = trouble(seen, counts) {
         drawn.push(output.paint(style, cut(&text, columns)));
     }
     drawn.push(String::new());
-    let details: Vec<String> = match (&word.flag, lines.first()) {
+    let details: Vec<String> = match (&command.flag, lines.first()) {
         (Some(_), Some(line)) => details(line.flag),
         _ => Vec::new(),
     };
@@ -242,7 +243,7 @@ fn frame(
             .hours
             .iter()
             .rev()
-            .take(word.hours)
+            .take(command.hours)
             .rev()
             .map(|hour| hour.on.saturating_add(hour.off))
             .collect();
@@ -269,13 +270,14 @@ fn frame(
 
 fn head(seen: &Seen, counts: &Counts, flags: usize) -> String {
     let status = &seen.status;
-    let age = seen.age().map_or(String::new(), |_| format!(" published {}", words::ago(status.published_at)));
+    let age =
+        seen.age().map_or(String::new(), |_| format!(" published {}", display::ago(status.published_at)));
     format!(
         "{} generation {}{age}, {} asked, {}",
-        words::plain(&status.environment),
+        display::plain(&status.environment),
         status.generation,
-        words::counted(flags as u64, "flag"),
-        words::counted(counts.workers.len() as u64, "worker"),
+        display::counted(flags as u64, "flag"),
+        display::counted(counts.workers.len() as u64, "worker"),
     )
 }
 
@@ -286,14 +288,14 @@ fn trouble(seen: &Seen, counts: &Counts) -> Option<(String, anstyle::Style)> {
     match () {
         () if status.stopped => Some(("everything is stopped".to_owned(), BAD)),
         () if status.last_error.is_some() => {
-            status.last_error.as_ref().map(|error| (words::plain(error).into_owned(), BAD))
+            status.last_error.as_ref().map(|error| (display::plain(error).into_owned(), BAD))
         }
         () if !status.killed.is_empty() => {
-            let killed = words::some(status.killed.iter().map(|key| words::plain(key)), 3);
+            let killed = display::some(status.killed.iter().map(|key| display::plain(key)), 3);
             Some((format!("killed: {killed}"), BAD))
         }
         () if behind > 0 => {
-            let behind = words::counted(behind as u64, "worker");
+            let behind = display::counted(behind as u64, "worker");
             Some((format!("{behind} on another generation"), WARN))
         }
         () if counts.sources.is_empty() => Some((
@@ -309,7 +311,7 @@ fn trouble(seen: &Seen, counts: &Counts) -> Option<(String, anstyle::Style)> {
 fn details(flag: &FlagCounts) -> Vec<String> {
     let mut lines = vec![String::new()];
     for (answer, reason, count) in flag.reasons() {
-        lines.push(format!("{answer:<4} {:<20} {:>15}", reason.as_str(), words::thousands(count)));
+        lines.push(format!("{answer:<4} {:<20} {:>15}", reason.as_str(), display::thousands(count)));
     }
     lines.push(format!("about {:.0} companies in the last day", flag.companies));
     lines
@@ -319,7 +321,7 @@ fn details(flag: &FlagCounts) -> Vec<String> {
 fn number(number: f64) -> String {
     match number {
         small if small > 0.0 && small < 9.95 => format!("{small:.1}"),
-        other => words::thousands(other.round().max(0.0) as u64),
+        other => display::thousands(other.round().max(0.0) as u64),
     }
 }
 

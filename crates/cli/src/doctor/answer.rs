@@ -2,7 +2,7 @@
 
 use super::store::Opened;
 use super::{Kind, Report};
-use crate::{counters, words};
+use crate::{counters, display};
 use serde::Deserialize;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -126,7 +126,7 @@ pub fn parse(printed: &str) -> Result<Answer, String> {
         }
         None => Err(match told(printed) {
             "" => "it printed nothing".to_owned(),
-            text => format!("it printed: {}", words::plain(text)),
+            text => format!("it printed: {}", display::plain(text)),
         }),
     }
 }
@@ -155,7 +155,7 @@ pub fn version(kind: Kind, status: &Status, place: &Where<'_>, report: &mut Repo
         true => report.passed(kind, format!("{own}, as this command")),
         false => report.failed(
             kind,
-            format!("{} has {}, this command is {own}", place.name, words::plain(found)),
+            format!("{} has {}, this command is {own}", place.name, display::plain(found)),
             format!("install both from one release (make install), then: {}", place.reload),
         ),
     }
@@ -168,13 +168,13 @@ pub fn trouble(answer: &Answer, opened: &Opened, place: &Where<'_>) -> Option<(S
     }
     let status = answer.status.as_ref()?;
     let (store, head) = (opened.store.directory(), opened.status.generation);
-    let shown = words::plain(&store.to_string_lossy()).into_owned();
+    let shown = display::plain(&store.to_string_lossy()).into_owned();
     let why =
-        status.last_error.as_deref().map_or(String::new(), |error| format!(": {}", words::plain(error)));
+        status.last_error.as_deref().map_or(String::new(), |error| format!(": {}", display::plain(error)));
     let Some(found) = &status.store else {
         let mend = match answer.named.is_empty() {
             true => format!("see that its user can read the store, or name it: {} = {shown}", place.setting),
-            false => format!("see that its user can read it: ls -ld {}", words::argument(&answer.named)),
+            false => format!("see that its user can read it: ls -ld {}", display::argument(&answer.named)),
         };
         return Some((format!("{} opens no store{why}", place.name), mend));
     };
@@ -192,18 +192,18 @@ pub fn trouble(answer: &Answer, opened: &Opened, place: &Where<'_>) -> Option<(S
                     "restart the service or container, which then mounts what is there now: {}; for the next time mount the directory above \
                      the store, {}",
                     place.reload,
-                    words::argument(&above)
+                    display::argument(&above)
                 ),
             ));
         }
         Origin::Other => {
             return Some((
-                format!("{} answers from {}, not from {shown}", place.name, words::plain(found)),
+                format!("{} answers from {}, not from {shown}", place.name, display::plain(found)),
                 format!(
                     "name the same store: {} = {shown}; or ask about the other: --store {}; a chroot or container that mounted this store \
                      before it was replaced is restarted",
                     place.setting,
-                    words::argument(found)
+                    display::argument(found)
                 ),
             ));
         }
@@ -214,8 +214,8 @@ pub fn trouble(answer: &Answer, opened: &Opened, place: &Where<'_>) -> Option<(S
             format!(
                 "{} answers for {}, the store is for {}",
                 place.name,
-                words::plain(environment),
-                words::plain(opened.store.environment())
+                display::plain(environment),
+                display::plain(opened.store.environment())
             ),
             place.reload.to_owned(),
         ));
@@ -227,7 +227,7 @@ pub fn trouble(answer: &Answer, opened: &Opened, place: &Where<'_>) -> Option<(S
                 "{} answers from generation {} ({}), the head names {head}{why}",
                 place.name,
                 status.generation,
-                words::plain(&status.source)
+                display::plain(&status.source)
             ),
             readers_back(status, store)
                 .unwrap_or_else(|| "publish the same definitions again: flagstone publish FILE".to_owned()),
@@ -278,7 +278,7 @@ pub fn answers(kind: Kind, answer: &Answer, store: &Path, found: String, report:
     if let Some(refused) = refused_settings(status) {
         return report.warned(
             kind,
-            format!("{found}; {}", words::plain(refused)),
+            format!("{found}; {}", display::plain(refused)),
             "mend the setting in php.ini or in the pool's file, and restart PHP",
         );
     }

@@ -5,7 +5,7 @@
 use super::store::Opened;
 use super::{APPLICATION, Report};
 use crate::process::{self, RunResult};
-use crate::{entry, identity, words};
+use crate::{display, entry, identity};
 use flagstone::files::{NOBODY, PROGRAM_PATH, owner_of};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, Stat, fstat, openat, statat};
 use rustix::io::Errno;
@@ -42,7 +42,7 @@ pub enum Asked {
 
 /// Asks the application in that directory, with this PHP.
 pub fn ask(directory: &Path, php: Option<&Path>) -> Asked {
-    let named = words::plain(&directory.join(ARTISAN).to_string_lossy()).into_owned();
+    let named = display::plain(&directory.join(ARTISAN).to_string_lossy()).into_owned();
     let unanswered = |why: &str, mend: String| Asked::Unanswered(format!("{named}: {why}"), mend);
     let look = || -> std::io::Result<(File, Stat, Stat)> {
         entry::judge_directory(directory)?;
@@ -70,14 +70,14 @@ pub fn ask(directory: &Path, php: Option<&Path>) -> Asked {
     let mend = format!(
         "look at: {}{} artisan feature:settings",
         identity::as_user(found.st_uid),
-        words::argument(&program.to_string_lossy())
+        display::argument(&program.to_string_lossy())
     );
     match run(program, folder, &found) {
         Ok(Some(ran)) => match ran.out.lines().rev().find(|line| line.starts_with('{')) {
             Some(line) if ran.status.success() => Asked::Settings(line.to_owned()),
             _ => {
                 let told = ran.out.lines().chain(ran.err.lines()).find(|line| !line.trim().is_empty());
-                unanswered(&words::plain(told.unwrap_or("no answer").trim()), mend)
+                unanswered(&display::plain(told.unwrap_or("no answer").trim()), mend)
             }
         },
         Ok(None) => unanswered(&format!("no answer within {} s", TIMEOUT.as_secs()), mend),
@@ -114,7 +114,7 @@ fn refusal(of: &Stat, found: &Stat) -> Option<String> {
 /// Runs artisan in the judged directory, as its owner.
 fn run(program: &Path, folder: File, found: &Stat) -> Result<Option<RunResult>, String> {
     entry::judge_program(program)
-        .map_err(|error| format!("cannot run {}: {error}", words::plain(&program.to_string_lossy())))?;
+        .map_err(|error| format!("cannot run {}: {error}", display::plain(&program.to_string_lossy())))?;
     let is_path = program.as_os_str().as_encoded_bytes().contains(&b'/');
     let program =
         if is_path { std::path::absolute(program).unwrap_or(program.to_owned()) } else { program.to_owned() };
@@ -144,7 +144,7 @@ pub fn check(asked: Asked, opened: &Opened, report: &mut Report) {
         let mend = "update flagstone/laravel to the version of this command".to_owned();
         return report.unknown(APPLICATION, "artisan's answer is not understood", Some(mend));
     };
-    let (found, expected) = (words::plain(&environment), words::plain(opened.store.environment()));
+    let (found, expected) = (display::plain(&environment), display::plain(opened.store.environment()));
     if found != expected {
         return report.failed(
             APPLICATION,
@@ -159,17 +159,17 @@ pub fn check(asked: Asked, opened: &Opened, report: &mut Report) {
             APPLICATION,
             format!(
                 "php.ini names the store {}, which wins in artisan, queue workers and cron; the application names {}",
-                words::plain(&wins.to_string_lossy()),
-                words::plain(&loses.to_string_lossy())
+                display::plain(&wins.to_string_lossy()),
+                display::plain(&loses.to_string_lossy())
             ),
             format!(
                 "take flagstone.store out of the php.ini that several applications share (php --ini lists its files), and name each one's \
                  store in its .env; until then: php -d flagstone.store={} artisan",
-                words::argument(&loses.to_string_lossy())
+                display::argument(&loses.to_string_lossy())
             ),
         );
     }
-    let shown = words::plain(&opened.store.directory().to_string_lossy()).into_owned();
+    let shown = display::plain(&opened.store.directory().to_string_lossy()).into_owned();
     match named {
         Some(named) if named == opened.store.directory() => {
             report
@@ -177,8 +177,8 @@ pub fn check(asked: Asked, opened: &Opened, report: &mut Report) {
         }
         Some(named) => {
             let (named, typed) =
-                (named.to_string_lossy(), words::argument(&named.to_string_lossy()).into_owned());
-            let named = words::plain(&named);
+                (named.to_string_lossy(), display::argument(&named.to_string_lossy()).into_owned());
+            let named = display::plain(&named);
             report.failed(
                 APPLICATION,
                 format!("the application names the store {named}, not {shown}"),

@@ -2,8 +2,8 @@
 
 use super::store::Opened;
 use super::{APPLICATION, CODE_UNDEFINED, CODE_UNUSED, Report, application};
+use crate::display;
 use crate::scan::{Scan, scan};
-use crate::words;
 use flagstone::definition::{Definitions, nearest};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -48,13 +48,13 @@ pub fn checks(directory: &Path, php: Option<&Path>, opened: &Opened, report: &mu
         READ.lock().ok().and_then(|mut read| read.take()).unwrap_or_else(|| Read::of(directory, php));
     application::check(asked, opened, report);
     let read = move || -> Result<(Scan, Definitions), String> {
-        let named = words::plain(&directory.to_string_lossy()).into_owned();
+        let named = display::plain(&directory.to_string_lossy()).into_owned();
         let scanned = scan.map_err(|error| format!("cannot read {named}: {error}"))?;
         if scanned.files == 0 {
             return Err(format!("{named} holds no files of PHP"));
         }
         let definitions = opened.store.definitions(opened.status.generation);
-        Ok((scanned, definitions.map_err(|error| words::plain(&error.to_string()).into_owned())?))
+        Ok((scanned, definitions.map_err(|error| display::plain(&error.to_string()).into_owned())?))
     };
     let (scanned, definitions) = match read() {
         Ok(read) => read,
@@ -80,19 +80,19 @@ fn undefined(scanned: &Scan, definitions: &Definitions, report: &mut Report) {
         if told.insert(found.flag.as_str()) {
             let near = nearest(&found.flag, definitions.flags.keys().map(String::as_str));
             let near = near.map_or(String::new(), |near| format!(", did you mean {near}?"));
-            missing.push(format!("{} ({}:{}{near})", words::plain(&found.flag), found.file, found.line));
+            missing.push(format!("{} ({}:{}{near})", display::plain(&found.flag), found.file, found.line));
         }
     }
     let Some(first) = told.first() else {
-        let flags = words::counted(scanned.flags().len() as u64, "flag");
+        let flags = display::counted(scanned.flags().len() as u64, "flag");
         // Pennant's definitions and stores answer for these until a flag of that name is published.
-        let pennants: BTreeSet<_> = unpublished.iter().map(|found| words::plain(&found.flag)).collect();
+        let pennants: BTreeSet<_> = unpublished.iter().map(|found| display::plain(&found.flag)).collect();
         let but = match pennants.len() as u64 {
             0 => String::new(),
             count => format!(
                 ", but {} that only Pennant is asked for: {}",
-                words::counted(count, "flag"),
-                words::some(pennants.iter(), MAX_SHOWN_FLAGS)
+                display::counted(count, "flag"),
+                display::some(pennants.iter(), MAX_SHOWN_FLAGS)
             ),
         };
         return report.passed(
@@ -104,10 +104,13 @@ fn undefined(scanned: &Scan, definitions: &Definitions, report: &mut Report) {
         CODE_UNDEFINED,
         format!(
             "{} named in the code and not published, so off: {}",
-            words::counted(missing.len() as u64, "flag"),
-            words::some(missing.iter(), MAX_SHOWN_FLAGS)
+            display::counted(missing.len() as u64, "flag"),
+            display::some(missing.iter(), MAX_SHOWN_FLAGS)
         ),
-        format!("flagstone add {} --file flags.json && flagstone publish flags.json", words::argument(first)),
+        format!(
+            "flagstone add {} --file flags.json && flagstone publish flags.json",
+            display::argument(first)
+        ),
     );
 }
 
@@ -124,8 +127,8 @@ fn unused(scanned: &Scan, definitions: &Definitions, report: &mut Report) {
             CODE_UNUSED,
             format!(
                 "{} published and not named in the code: {}{}",
-                words::counted(unused.len() as u64, "flag"),
-                words::some(unused.iter(), MAX_SHOWN_FLAGS),
+                display::counted(unused.len() as u64, "flag"),
+                display::some(unused.iter(), MAX_SHOWN_FLAGS),
                 untold(scanned)
             ),
             "if nothing asks for it any more, take it out of the file of definitions, and publish that",
@@ -138,14 +141,14 @@ fn untold(scanned: &Scan) -> String {
     let untold = match scanned.untold.len() as u64 {
         0 => String::new(),
         places => {
-            format!(" ({} name one at run time only: flagstone scan DIR)", words::counted(places, "place"))
+            format!(" ({} name one at run time only: flagstone scan DIR)", display::counted(places, "place"))
         }
     };
     match scanned.unread.first() {
         None => untold,
         Some(first) => format!(
             "{untold}; {} not read, such as {first}",
-            words::counted(scanned.unread.len() as u64, "path")
+            display::counted(scanned.unread.len() as u64, "path")
         ),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::store::Opened;
 use super::{BORN_ON, CONFLICTS, EXPIRED, OWNERS, PLANS, Report};
-use crate::words;
+use crate::display;
 use flagstone::definition::{Definitions, Flag, Percentage};
 use flagstone::guard::{Action, Policy};
 use flagstone::publish::{Store, Verdicts};
@@ -47,8 +47,8 @@ fn conflicts(definitions: &Definitions, report: &mut Report) {
             CONFLICTS,
             format!(
                 "{} changed in the file and where the flag runs: {}",
-                words::counted(open.len() as u64, "field"),
-                words::some(open.iter().map(|found| format!("{}.{}", found.flag, found.field)), MAX_SHOWN_FLAGS)
+                display::counted(open.len() as u64, "field"),
+                display::some(open.iter().map(|found| format!("{}.{}", found.flag, found.field)), MAX_SHOWN_FLAGS)
             ),
             "flagstone publish FILE --reset FLAG.FIELD for the file's value, or --settle FLAG.FIELD for the one that runs",
         ),
@@ -56,11 +56,11 @@ fn conflicts(definitions: &Definitions, report: &mut Report) {
 }
 
 fn read(store: &Store, generation: u64) -> Result<Definitions, String> {
-    store.definitions(generation).map_err(|error| words::plain(&error.to_string()).into_owned())
+    store.definitions(generation).map_err(|error| display::plain(&error.to_string()).into_owned())
 }
 
 fn expired(definitions: &Definitions, report: &mut Report) {
-    let today = words::today();
+    let today = display::today();
     let past = definitions.flags.iter().filter_map(|(key, flag)| {
         let day = flag.expires.as_deref().filter(|day| *day < today.as_str())?;
         Some(format!("{key} ({day})"))
@@ -70,7 +70,7 @@ fn expired(definitions: &Definitions, report: &mut Report) {
         true => report.passed(EXPIRED, "no flag is past its day"),
         false => report.warned(
             EXPIRED,
-            format!("{} past the day it should be gone: {}", words::counted(past.len() as u64, "flag"), words::some(past.iter(), MAX_SHOWN_FLAGS)),
+            format!("{} past the day it should be gone: {}", display::counted(past.len() as u64, "flag"), display::some(past.iter(), MAX_SHOWN_FLAGS)),
             "take what asks for it out of the code (flagstone scan DIR finds it), then the flag out of the file; or give it a later \"expires\"",
         ),
     }
@@ -88,8 +88,8 @@ fn owners(definitions: &Definitions, report: &mut Report) {
             OWNERS,
             format!(
                 "{} without an owner: {}",
-                words::counted(without.len() as u64, "flag"),
-                words::some(without.iter(), MAX_SHOWN_FLAGS)
+                display::counted(without.len() as u64, "flag"),
+                display::some(without.iter(), MAX_SHOWN_FLAGS)
             ),
             "write \"owner\": \"TEAM\" at each in the file, and publish it",
         ),
@@ -101,7 +101,8 @@ fn owners(definitions: &Definitions, report: &mut Report) {
 fn born_on(opened: &Opened, definitions: &Definitions, report: &mut Report) {
     let Opened { store, status } = opened;
     if !PRODUCTION.contains(&store.environment()) {
-        return report.not_asked(BORN_ON, format!("{} is not production", words::plain(store.environment())));
+        return report
+            .not_asked(BORN_ON, format!("{} is not production", display::plain(store.environment())));
     }
     let mut born: BTreeMap<String, Option<u64>> = BTreeMap::new();
     // Enough generations to see recent flags; reading them all takes long.
@@ -124,7 +125,7 @@ fn born_on(opened: &Opened, definitions: &Definitions, report: &mut Report) {
         true => report.passed(BORN_ON, "no new flag came on for everybody"),
         false => report.warned(
             BORN_ON,
-            format!("{} came into production on for everybody: {}", words::counted(suddenly.len() as u64, "flag"), words::some(suddenly.iter(), MAX_SHOWN_FLAGS)),
+            format!("{} came into production on for everybody: {}", display::counted(suddenly.len() as u64, "flag"), display::some(suddenly.iter(), MAX_SHOWN_FLAGS)),
             "let a new flag start off (\"enabled\": false) and enable it for pilots first: flagstone enable FLAG --company C",
         ),
     }
@@ -142,16 +143,16 @@ fn plans(store: &Store, definitions: &Definitions, report: &mut Report) {
     let goes_on =
         |flag: &Flag| flag.plan.is_some() && flag.state.plan.as_ref().is_none_or(|plan| plan.is_running());
     let planned: Vec<_> = definitions.flags.iter().filter(|(_, flag)| goes_on(flag)).collect();
-    let count = words::counted(planned.len() as u64, "flag");
+    let count = display::counted(planned.len() as u64, "flag");
     if planned.is_empty() {
         return report.passed(PLANS, "no flag has a plan that goes on by itself");
     }
-    let named = || words::some(planned.iter().map(|(key, _)| key), MAX_SHOWN_FLAGS);
+    let named = || display::some(planned.iter().map(|(key, _)| key), MAX_SHOWN_FLAGS);
     let verdicts = store.verdicts(flagstone::time::now());
     if let Verdicts::Ended(at) = verdicts {
         let found = format!(
             "{count} with a plan, and the guard that they wait for ended, and last watched at or after {}: {}",
-            words::at(at),
+            display::at(at),
             named()
         );
         return report.warned(PLANS, found, "start it: systemctl restart flagstone");
@@ -171,7 +172,7 @@ fn plans(store: &Store, definitions: &Definitions, report: &mut Report) {
         true => report.passed(PLANS, format!("{count} with a plan, and a guard watches")),
         false => report.warned(
             PLANS,
-            format!("{} with a plan that the guard does not stop: {}", words::counted(without.len() as u64, "flag"), words::some(without.iter(), MAX_SHOWN_FLAGS)),
+            format!("{} with a plan that the guard does not stop: {}", display::counted(without.len() as u64, "flag"), display::some(without.iter(), MAX_SHOWN_FLAGS)),
             "stages go on by time alone: be there when they do, or take \"guard\": false or \"action\": \"notify\" out of the file",
         ),
     }

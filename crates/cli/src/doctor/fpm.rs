@@ -8,7 +8,7 @@ use super::answer::{self, Answer, SCRIPT, Where};
 use super::store::Opened;
 use super::{FPM, FPM_ANSWERS, FPM_VERSION, FPM_WORKERS, Report, php};
 use crate::fastcgi::{self, Address};
-use crate::{privileged, words};
+use crate::{display, privileged};
 use rustix::fs::{AtFlags, Mode, OFlags, mkdirat, open, openat, unlinkat};
 use rustix::process::geteuid;
 use std::collections::HashMap;
@@ -70,7 +70,7 @@ pub fn checks(
                 format!(
                     "the workers behind {} (PHP {}) have no extension",
                     asked.name,
-                    words::plain(&first.php)
+                    display::plain(&first.php)
                 ),
                 format!("install it: make install, and: {reload}"),
             )
@@ -83,7 +83,7 @@ pub fn checks(
     };
     report.passed(
         FPM,
-        format!("the workers behind {} (PHP {}) have the extension", asked.name, words::plain(&first.php)),
+        format!("the workers behind {} (PHP {}) have the extension", asked.name, display::plain(&first.php)),
     );
     answer::version(FPM_VERSION, status, &place, report);
     match answer::trouble(&first, opened, &place) {
@@ -111,7 +111,7 @@ impl<'a> Asked<'a> {
             Address::Tcp(name) => name.clone(),
         };
         let store = opened.store.directory().to_string_lossy().into_owned();
-        Asked { socket, name: words::plain(&name).into_owned(), opened, store }
+        Asked { socket, name: display::plain(&name).into_owned(), opened, store }
     }
 
     /// The first answer and its script; or the problem and the way to mend it.
@@ -155,7 +155,7 @@ impl<'a> Asked<'a> {
             Ok(answer) => Ok(answer),
             Err(_) if matches!(response.status, 403 | 404) => {
                 let why = if response.errors.trim().is_empty() { &response.body } else { &response.errors };
-                Err(Trouble::Unseen(words::plain(answer::told(why)).into_owned()))
+                Err(Trouble::Unseen(display::plain(answer::told(why)).into_owned()))
             }
             Err(error) => Err(Trouble::Other(format!("status {}, {error}", response.status))),
         }
@@ -196,29 +196,29 @@ impl<'a> Asked<'a> {
                 Some(status) => {
                     behind.extend(answer::trouble(answer, self.opened, &place));
                     let warning = status.warning.as_deref().filter(|warning| warning.contains(SENT));
-                    sent.extend(warning.map(|warning| format!("{name}: {}", words::plain(warning))));
+                    sent.extend(warning.map(|warning| format!("{name}: {}", display::plain(warning))));
                 }
             }
         }
         behind.sort();
         sent.sort();
-        let met = format!("{} met in {requests} requests", words::counted(workers.len() as u64, "worker"));
+        let met = format!("{} met in {requests} requests", display::counted(workers.len() as u64, "worker"));
         match (behind.first(), silent.first()) {
             (Some((_, mend)), _) => {
                 let found = behind.iter().map(|(found, _)| found);
                 report.failed(
                     FPM_WORKERS,
-                    format!("{met}, {} not on the newest generation: {}", behind.len(), words::some(found, 3)),
+                    format!("{met}, {} not on the newest generation: {}", behind.len(), display::some(found, 3)),
                     format!("{mend}; and if that does not help: {reload}"),
                 );
             }
             (None, None) if !sent.is_empty() => report.warned(
                 FPM_WORKERS,
-                format!("{met}; {}", words::some(sent.iter(), 1)),
+                format!("{met}; {}", display::some(sent.iter(), 1)),
                 format!(
                     "give each application a pool of its own, and take flagstone's settings out of the web server's \
                      PHP_VALUE and PHP_ADMIN_VALUE: {SETTING} = {}",
-                    words::plain(&self.store)
+                    display::plain(&self.store)
                 ),
             ),
             (None, Some(error)) => report.warned(

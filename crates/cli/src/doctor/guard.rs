@@ -5,7 +5,7 @@ use super::store::Opened;
 use super::{GUARD, Report};
 use crate::guard::GuardReport;
 use crate::output::Failure;
-use crate::{counters, words};
+use crate::{counters, display};
 use flagstone::guard::Blindness;
 use flagstone::telemetry::Source;
 use std::ffi::OsStr;
@@ -30,7 +30,7 @@ pub fn checks(opened: &Opened, worker: Option<&Answer>, memory: &Path, report: &
     let telemetry = worker.and_then(|answer| answer.status.as_ref()?.telemetry.as_ref());
     let uncounted = telemetry
         .and_then(|telemetry| telemetry.error.as_deref())
-        .map(|why| format!("a worker answers and does not count: {}", words::plain(why)));
+        .map(|why| format!("a worker answers and does not count: {}", display::plain(why)));
     let counts = counters::quietly(store, memory);
     let left_out: Vec<_> = counts.iter().flat_map(counters::left_out).collect();
     let text = |(source, why): &(&Source, &str)| format!("{} is left out: {why}", source.path.display());
@@ -41,7 +41,7 @@ pub fn checks(opened: &Opened, worker: Option<&Answer>, memory: &Path, report: &
     if !guard.is_meant() {
         return match uncounted.or(left_out.filter(|_| worker.is_some())) {
             Some(found) => {
-                let found = format!("no guard watches, and {}", words::plain(&found));
+                let found = format!("no guard watches, and {}", display::plain(&found));
                 report.warned(GUARD, found, MEND_COUNTERS);
             }
             None => report.not_asked(GUARD, "no guard watches this store"),
@@ -70,11 +70,11 @@ pub fn checks(opened: &Opened, worker: Option<&Answer>, memory: &Path, report: &
     let met = met.map(|found| format!("a worker answers and is not believed: {found}"));
     let uncounted = off.or(uncounted.or(met).or(unseen).map(|problem| (problem, MEND_COUNTERS)));
     if let Some((problem, mend)) = guard.problem.map(|problem| (problem, mend)).or(uncounted) {
-        return report.failed(GUARD, words::plain(&problem), mend);
+        return report.failed(GUARD, display::plain(&problem), mend);
     }
     if let Some(found) = left_out {
-        return report.warned(GUARD, words::plain(&found), MEND_COUNTERS);
+        return report.warned(GUARD, display::plain(&found), MEND_COUNTERS);
     }
-    let since = guard.since.map_or(String::new(), |since| format!(" since {}", words::at(since)));
+    let since = guard.since.map_or(String::new(), |since| format!(" since {}", display::at(since)));
     report.passed(GUARD, format!("a guard watches{since}"));
 }

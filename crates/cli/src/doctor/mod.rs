@@ -22,13 +22,13 @@ use serde::Serialize;
 use std::path::Path;
 
 /// Reads the directory and asks the PHP named on the command line, before this process changes its user.
-pub fn ahead(word: &args::Doctor, store: &Path) {
+pub fn ahead(command: &args::Doctor, store: &Path) {
     let store = store.canonicalize().unwrap_or_else(|_| store.to_owned());
-    if let Some(program) = word.php.as_ref().filter(|_| !word.skips(PHP)) {
+    if let Some(program) = command.php.as_ref().filter(|_| !command.skips(PHP)) {
         php::ahead(program, &store);
     }
-    if let Some(directory) = &word.code {
-        code::ahead(directory, word.php.as_deref());
+    if let Some(directory) = &command.code {
+        code::ahead(directory, command.php.as_deref());
     }
 }
 
@@ -140,7 +140,7 @@ pub enum State {
 
 impl State {
     /// The state as the table has it.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             State::Passed => "ok",
             State::Warned => "warning",
@@ -208,7 +208,7 @@ impl Report {
     fn add(&mut self, kind: Kind, state: State, found: String, mend: Option<String>) {
         debug_assert!(self.checks.iter().all(|check| check.kind != kind), "{} twice", kind.name);
         if state != State::NotAsked && self.skipped.iter().any(|name| name == kind.name) {
-            let found = format!("left out (--skip {}); {}: {found}", kind.name, state.word());
+            let found = format!("left out (--skip {}); {}: {found}", kind.name, state.name());
             self.checks.push(Check { kind, state: State::NotAsked, found, mend: None });
             return;
         }

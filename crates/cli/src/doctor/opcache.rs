@@ -5,7 +5,7 @@
 
 use super::answer::Answer;
 use super::{OPCACHE, Report};
-use crate::words;
+use crate::display;
 
 /// Reports the check as not asked for.
 pub fn unasked(report: &mut Report) {
@@ -21,7 +21,7 @@ pub fn checks(cli: Option<&Answer>, fpm: Option<&Answer>, report: &mut Report) {
     if directory.is_empty() || *directory != fpm.file_cache {
         return report.passed(OPCACHE, "the command line and FPM share no compiled code");
     }
-    let directory = words::plain(directory);
+    let directory = display::plain(directory);
     if cli.status.is_some() == fpm.status.is_some() {
         let both = format!("opcache.file_cache {directory} is shared by two PHPs that are alike");
         return report.passed(OPCACHE, both);

@@ -4,7 +4,7 @@ use super::answer::{self, Answer, SCRIPT, Where};
 use super::store::Opened;
 use super::{PHP, PHP_ANSWERS, PHP_VERSION, Report};
 use crate::process::{self, RunResult};
-use crate::{entry, identity, words};
+use crate::{display, entry, identity};
 use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
@@ -27,7 +27,7 @@ pub fn ahead(php: &Path, store: &Path) {
 
 fn ask(program: &Path, store: &Path) -> Result<Option<RunResult>, String> {
     entry::judge_program(program)
-        .map_err(|error| format!("cannot run {}: {error}", words::plain(&program.to_string_lossy())))?;
+        .map_err(|error| format!("cannot run {}: {error}", display::plain(&program.to_string_lossy())))?;
     let mut command = Command::new(program);
     if identity::became().is_some() {
         process::own_environment(&mut command);
@@ -41,7 +41,7 @@ fn ask(program: &Path, store: &Path) -> Result<Option<RunResult>, String> {
 /// Checks PHP; returns its answer, if there is one.
 pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) -> Option<Answer> {
     let program = php.unwrap_or(Path::new("php"));
-    let name = words::plain(&program.to_string_lossy()).into_owned();
+    let name = display::plain(&program.to_string_lossy()).into_owned();
     let asked = ASKED.lock().ok().and_then(|mut asked| asked.take());
     let ran = match asked.unwrap_or_else(|| ask(program, opened.store.directory())) {
         Ok(Some(ran)) => ran,
@@ -56,7 +56,7 @@ pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) -> Optio
             let error = if ran.err.trim().is_empty() {
                 error
             } else {
-                words::plain(answer::told(&ran.err)).into_owned()
+                display::plain(answer::told(&ran.err)).into_owned()
             };
             return nothing(&format!("{name} does not answer: {error}"), report);
         }
@@ -76,25 +76,25 @@ pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) -> Optio
         }
         let why = match answer::told(&ran.out) {
             "" => String::new(),
-            told => format!(": {}", words::plain(told)),
+            told => format!(": {}", display::plain(told)),
         };
         report.failed(
             PHP,
-            format!("{name} ({}) has no extension{why}", words::plain(&answer.php)),
+            format!("{name} ({}) has no extension{why}", display::plain(&answer.php)),
             format!(
                 "install it: make install, or add extension=flagstone to what `{} --ini` lists",
-                words::argument(&program.to_string_lossy())
+                display::argument(&program.to_string_lossy())
             ),
         );
         report.unknown(PHP_VERSION, "there is no extension", None);
         report.unknown(PHP_ANSWERS, "there is no extension", None);
         return Some(answer);
     };
-    let found = format!("{name} ({}) has the extension", words::plain(&answer.php));
+    let found = format!("{name} ({}) has the extension", display::plain(&answer.php));
     match lacking(&answer.php) {
         Some((directory, mend)) => report.warned(
             PHP,
-            format!("{found}; {} lacks flagstone.ini, which another has", words::plain(&directory)),
+            format!("{found}; {} lacks flagstone.ini, which another has", display::plain(&directory)),
             mend,
         ),
         None => report.passed(PHP, found),
@@ -134,7 +134,7 @@ fn lacking(php: &str) -> Option<(String, String)> {
         "apache2" => " && sudo systemctl restart apache2".to_owned(),
         _ => String::new(),
     };
-    let mend = format!("sudo phpenmod -v {version} -s {} flagstone{restart}", words::argument(&interface));
+    let mend = format!("sudo phpenmod -v {version} -s {} flagstone{restart}", display::argument(&interface));
     Some((directory.to_string_lossy().into_owned(), mend))
 }
 

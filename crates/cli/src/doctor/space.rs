@@ -1,7 +1,7 @@
 //! Room for the next publish, on the file system of the store.
 
 use super::{INODES, Report, SPACE};
-use crate::words;
+use crate::display;
 use std::path::Path;
 
 /// Bytes that a publish needs beside the new snapshot, such as for a few lines of audit trail.
@@ -15,7 +15,7 @@ const NEEDED: u64 = 10;
 
 pub fn checks(directory: &Path, snapshot: u64, report: &mut Report) {
     let directory_name = directory.to_string_lossy();
-    let (named, typed) = (words::plain(&directory_name), words::argument(&directory_name));
+    let (named, typed) = (display::plain(&directory_name), display::argument(&directory_name));
     let mend = || format!("make room, then look again: df -h {typed} && df -i {typed}");
     let found = match rustix::fs::statvfs(directory) {
         Ok(found) => found,
@@ -27,7 +27,7 @@ pub fn checks(directory: &Path, snapshot: u64, report: &mut Report) {
         }
     };
     let free = found.f_bavail.saturating_mul(found.f_frsize);
-    let text = format!("{} MiB free", words::thousands(free >> 20));
+    let text = format!("{} MiB free", display::thousands(free >> 20));
     match space(free, snapshot) {
         Room::Enough => report.passed(SPACE, text),
         Room::Little => report.warned(SPACE, text, mend()),
@@ -36,7 +36,7 @@ pub fn checks(directory: &Path, snapshot: u64, report: &mut Report) {
     if found.f_files == 0 {
         return report.passed(INODES, "this file system has no fixed number of files");
     }
-    let text = format!("{} files may be made", words::thousands(found.f_favail));
+    let text = format!("{} files may be made", display::thousands(found.f_favail));
     match inodes(found.f_favail) {
         Room::Enough => report.passed(INODES, text),
         Room::Little => report.warned(INODES, text, mend()),

@@ -4,7 +4,7 @@ use super::{
     AGE, AUDIT, EMERGENCY, ENVIRONMENT, FALLBACK, HEAD, KILLS, PERMISSIONS, Report, SNAPSHOT, STOP, STORE,
     space, time,
 };
-use crate::{counters, identity, store_view, words};
+use crate::{counters, display, identity, store_view};
 use flagstone::StoreError;
 use flagstone::files::Trust;
 use flagstone::publish::{BelievedUsers, Store, StoreStatus};
@@ -20,7 +20,7 @@ pub struct Opened {
 
 /// Opens the store and reads its status; none if that failed, with the reason in the report.
 pub fn open(directory: &Path, memory: &Path, report: &mut Report) -> Option<Opened> {
-    let named = words::plain(&directory.to_string_lossy()).into_owned();
+    let named = display::plain(&directory.to_string_lossy()).into_owned();
     let store = match identity::open(directory) {
         Ok(store) => store,
         Err(error) => {
@@ -28,7 +28,7 @@ pub fn open(directory: &Path, memory: &Path, report: &mut Report) -> Option<Open
             return None;
         }
     };
-    let named = words::plain(&store.directory().to_string_lossy()).into_owned();
+    let named = display::plain(&store.directory().to_string_lossy()).into_owned();
     reached(&store, &named, memory, report);
     match store.status() {
         Ok(status) => Some(Opened { store, status }),
@@ -46,14 +46,14 @@ pub fn open(directory: &Path, memory: &Path, report: &mut Report) -> Option<Open
 /// Reports the store, and another one that workers or lines without `--store` reach: that of another application, or what a move left
 /// behind.
 fn reached(store: &Store, named: &str, memory: &Path, report: &mut Report) {
-    let found = format!("{named}, for {}", words::plain(store.environment()));
+    let found = format!("{named}, for {}", display::plain(store.environment()));
     if let Some(copy) = counters::copies_read(store, memory, BelievedUsers::may_run_workers).first() {
         return report.warned(STORE, format!("{found}; but {}", copy.problem), &copy.mend);
     }
     let Some((name, other)) = store_view::other_default(store.directory()) else {
         return report.passed(STORE, found);
     };
-    let path = words::plain(&other.to_string_lossy()).into_owned();
+    let path = display::plain(&other.to_string_lossy()).into_owned();
     let is_missing = || other.metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
     let why = match identity::open(&other) {
         Ok(other) if other.id() == store.id() => "a copy of it",
@@ -68,9 +68,9 @@ fn reached(store: &Store, named: &str, memory: &Path, report: &mut Report) {
         format!("{found}; but {name} names {path}, {why}: a kill that goes there does not reach this one's workers"),
         match name {
             store_view::DEFAULT_STORE => {
-                format!("echo {} | sudo tee {name}", words::argument(&store.directory().to_string_lossy()))
+                format!("echo {} | sudo tee {name}", display::argument(&store.directory().to_string_lossy()))
             }
-            _ => format!("{name}={}", words::argument(&store.directory().to_string_lossy())),
+            _ => format!("{name}={}", display::argument(&store.directory().to_string_lossy())),
         },
     );
 }
@@ -95,7 +95,7 @@ fn permissions(store: &Store, status: &StoreStatus, memory: &Path, report: &mut 
     let found = match store.permissions() {
         Ok(found) => found,
         Err(error) => {
-            let named = words::plain(&store.directory().to_string_lossy()).into_owned();
+            let named = display::plain(&store.directory().to_string_lossy()).into_owned();
             return report.failed(PERMISSIONS, plain(&error), mend(&error, &named));
         }
     };
@@ -115,12 +115,12 @@ fn permissions(store: &Store, status: &StoreStatus, memory: &Path, report: &mut 
     }
     if let Some(first) = found.unreadable.first() {
         let directory = store.directory().to_string_lossy();
-        let (directory, sudo) = (words::argument(&directory), identity::as_user(store.judged_owner()));
+        let (directory, sudo) = (display::argument(&directory), identity::as_user(store.judged_owner()));
         return report.failed(
             PERMISSIONS,
             format!(
                 "not everybody who can enter the store can read {}: new workers answer from what they can read, or off",
-                words::plain(&first.to_string_lossy())
+                display::plain(&first.to_string_lossy())
             ),
             format!(
                 "give each file its directory's readers: cd {directory} && {sudo}chmod --reference=. snapshots && {sudo}chmod u=rw,{0}=r head audit.jsonl \
@@ -143,11 +143,11 @@ fn permissions(store: &Store, status: &StoreStatus, memory: &Path, report: &mut 
     match (&status.warning, store.publishers()) {
         (_, Ok(Some(group))) => report.warned(
             PERMISSIONS,
-            format!("every member of the group {0} publishes and reads its key; if PHP's workers are members, each of them does", words::plain(&group)),
+            format!("every member of the group {0} publishes and reads its key; if PHP's workers are members, each of them does", display::plain(&group)),
             format!(
                 "one owner publishes, the group reads: flagstone migrate --readers {} --store {}",
-                words::shell(&group),
-                words::shell(&store.directory().to_string_lossy())
+                display::shell(&group),
+                display::shell(&store.directory().to_string_lossy())
             ),
         ),
         (None, _) => match (found.group_writable.first(), store.only_for_its_owner()) {
@@ -155,7 +155,7 @@ fn permissions(store: &Store, status: &StoreStatus, memory: &Path, report: &mut 
                 PERMISSIONS,
                 format!(
                     "only its owner's processes read it: everybody can write {}, and there others believe root's files and their own",
-                    words::plain(&public.to_string_lossy())
+                    display::plain(&public.to_string_lossy())
                 ),
                 "where workers are another user's: move the store to a directory that only root and its owner can write (docs/runbooks/moving.md)",
             ),
@@ -167,20 +167,20 @@ fn permissions(store: &Store, status: &StoreStatus, memory: &Path, report: &mut 
             (None, _) => report.passed(PERMISSIONS, "only root and its owner can change it"),
             (Some(path), _) => report.warned(
                 PERMISSIONS,
-                format!("a group can write {}", words::plain(&path.to_string_lossy())),
+                format!("a group can write {}", display::plain(&path.to_string_lossy())),
                 format!(
                     "{}chmod -R g-w {}",
                     identity::as_user(store.judged_owner()),
-                    words::argument(&store.directory().to_string_lossy())
+                    display::argument(&store.directory().to_string_lossy())
                 ),
             ),
         },
         (Some(_), _) if let Trust::Exchangeable { reason, remedy } = store.trust() => {
-            report.warned(PERMISSIONS, words::plain(reason), words::plain(remedy));
+            report.warned(PERMISSIONS, display::plain(reason), display::plain(remedy));
         }
         (Some(warning), _) => report.warned(
             PERMISSIONS,
-            words::plain(warning),
+            display::plain(warning),
             "take the group's right to write away, as its owner: chmod -R g-w DIRECTORY",
         ),
     }
@@ -191,7 +191,7 @@ fn head(status: &StoreStatus, report: &mut Report) {
         Some(problem) => {
             report.failed(
                 HEAD,
-                words::plain(problem),
+                display::plain(problem),
                 "as it says, in the order that it says: docs/operations.md, \"When something is wrong\"",
             );
         }
@@ -208,7 +208,7 @@ fn emergency(store: &Store, report: &mut Report) {
     let directory = store.directory().to_string_lossy();
     let head = store.directory().join("head");
     let (directory, head) =
-        (words::argument(&directory), words::argument(&head.to_string_lossy()).into_owned());
+        (display::argument(&directory), display::argument(&head.to_string_lossy()).into_owned());
     match store.try_locks() {
         Ok(None) => match store.head_is_copied_on_write() {
             Some(system) => report.warned(
@@ -248,7 +248,7 @@ fn snapshot(opened: &Opened, report: &mut Report) {
     match &status.error {
         Some(error) => report.failed(
             SNAPSHOT,
-            words::plain(error),
+            display::plain(error),
             "publish the same definitions again (flagstone publish FILE), or flagstone rollback",
         ),
         None => report.passed(
@@ -256,8 +256,8 @@ fn snapshot(opened: &Opened, report: &mut Report) {
             format!(
                 "generation {} verifies: {}, {} bytes",
                 status.generation,
-                words::counted(status.flags.unwrap_or(0).into(), "flag"),
-                words::thousands(status.size.unwrap_or(0))
+                display::counted(status.flags.unwrap_or(0).into(), "flag"),
+                display::thousands(status.size.unwrap_or(0))
             ),
         ),
     }
@@ -273,7 +273,7 @@ fn snapshot(opened: &Opened, report: &mut Report) {
         },
     }
     match status.published_at.as_deref().and_then(|at| parse_rfc3339(at.as_bytes())) {
-        Some(at) => report.passed(AGE, format!("published {}, {}", words::at(at), words::ago(at))),
+        Some(at) => report.passed(AGE, format!("published {}, {}", display::at(at), display::ago(at))),
         None => report.unknown(AGE, "the head does not say when it was published", None),
     }
 }
@@ -288,14 +288,14 @@ fn environment(opened: &Opened, report: &mut Report) {
     let expected = store.environment();
     match store.snapshot(status.generation) {
         Ok(snapshot) if snapshot.environment() == expected => {
-            report.passed(ENVIRONMENT, format!("{}, as the snapshot says too", words::plain(expected)));
+            report.passed(ENVIRONMENT, format!("{}, as the snapshot says too", display::plain(expected)));
         }
         Ok(snapshot) => report.failed(
             ENVIRONMENT,
             format!(
                 "the store is for {}, its snapshot for {}",
-                words::plain(expected),
-                words::plain(snapshot.environment())
+                display::plain(expected),
+                display::plain(snapshot.environment())
             ),
             "flagstone publish FILE",
         ),
@@ -322,17 +322,17 @@ fn kills(status: &StoreStatus, days: u32, report: &mut Report) {
     let stale: Vec<_> =
         status.killed.iter().filter(|killed| old(&killed.since) || killed.known == Some(false)).collect();
     let Some(first) = stale.first() else {
-        let killed = words::counted(status.killed.len() as u64, "flag");
-        let days = words::counted(days.into(), "day");
+        let killed = display::counted(status.killed.len() as u64, "flag");
+        let days = display::counted(days.into(), "day");
         return report.passed(KILLS, format!("{killed} killed, none for {days}"));
     };
     let shown = stale.iter().map(|killed| {
-        format!("{} since {}{}", words::plain(&killed.flag), second(&killed.since), killed.unpublished())
+        format!("{} since {}{}", display::plain(&killed.flag), second(&killed.since), killed.unpublished())
     });
     report.warned(
         KILLS,
-        format!("killed and forgotten? {}", words::some(shown, 5)),
-        format!("flagstone revive {}, or take the flag out of the code", words::argument(&first.flag)),
+        format!("killed and forgotten? {}", display::some(shown, 5)),
+        format!("flagstone revive {}, or take the flag out of the code", display::argument(&first.flag)),
     );
 }
 
@@ -341,15 +341,15 @@ fn audit(store: &Store, report: &mut Report) {
         Ok(check) => match check.first_bad {
             Some(bad) => report.failed(
                 AUDIT,
-                format!("broken at record {} (line {}): {}", bad.seq, bad.line, words::plain(&bad.problem)),
+                format!("broken at record {} (line {}): {}", bad.seq, bad.line, display::plain(&bad.problem)),
                 "compare audit.jsonl with a copy kept elsewhere; `flagstone audit` names the record",
             ),
             None if check.torn_end => report.warned(
                 AUDIT,
-                format!("{}, the last line was cut off", words::counted(check.records, "record")),
+                format!("{}, the last line was cut off", display::counted(check.records, "record")),
                 "nothing: the next change closes over it and says so",
             ),
-            None => report.passed(AUDIT, format!("whole, {}", words::counted(check.records, "record"))),
+            None => report.passed(AUDIT, format!("whole, {}", display::counted(check.records, "record"))),
         },
         Err(error) => {
             report.unknown(AUDIT, plain(&error), Some("run doctor as the store's owner".to_owned()))
@@ -363,15 +363,15 @@ pub fn second(at: &str) -> String {
 }
 
 fn plain(error: &StoreError) -> String {
-    words::plain(&error.to_string()).into_owned()
+    display::plain(&error.to_string()).into_owned()
 }
 
 /// The way out: the error's own, if it has one.
 fn mend(error: &StoreError, directory: &str) -> String {
-    let directory = words::argument(directory);
+    let directory = display::argument(directory);
     match error {
         StoreError::Untrusted { remedy, .. } => {
-            words::plain(remedy.strip_prefix("Type: ").unwrap_or(remedy)).into_owned()
+            display::plain(remedy.strip_prefix("Type: ").unwrap_or(remedy)).into_owned()
         }
         StoreError::NotAStore { .. } => format!("flagstone init {directory} --environment NAME"),
         StoreError::Head { .. } => "restore it as docs/operations.md says under \"Restore\"".to_owned(),

@@ -1,7 +1,7 @@
 //! Clocks: schedules and ages depend on them.
 
 use super::{CLOCK, Report, TIME_SYNC};
-use crate::{process, words};
+use crate::{display, process};
 use flagstone::publish::StoreStatus;
 use flagstone::time::parse_rfc3339;
 use std::path::Path;
@@ -20,7 +20,7 @@ pub fn checks(status: &StoreStatus, report: &mut Report) {
     match future(status, flagstone::time::now()) {
         None => report.passed(
             CLOCK,
-            format!("{} now; nothing in the head is later", words::at(flagstone::time::now())),
+            format!("{} now; nothing in the head is later", display::at(flagstone::time::now())),
         ),
         Some(what) => report.failed(CLOCK, what, MEND),
     }
@@ -60,7 +60,7 @@ fn future(status: &StoreStatus, now: i64) -> Option<String> {
             let ahead = (at - now) / 1_000_000;
             format!(
                 "{what} {ahead} s in the future ({}): this clock is behind, or that one was ahead",
-                words::at(at)
+                display::at(at)
             )
         })
     })

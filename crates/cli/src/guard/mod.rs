@@ -5,7 +5,7 @@ mod report;
 mod sources;
 
 use crate::counters::believed_counts;
-use crate::{identity, words};
+use crate::{display, identity};
 use flags::Flags;
 use flagstone::StoreError;
 use flagstone::audit::Actor;
@@ -558,7 +558,7 @@ impl Watcher {
             && (self.paused_until != 0 || before.paused_until != orders.paused_until);
         if std::mem::replace(&mut self.paused_until, pause) != pause {
             self.guard.pause((pause != 0).then_some(pause));
-            let until = words::at(orders.paused_until);
+            let until = display::at(orders.paused_until);
             let (kind, text) = match pause {
                 0 if orders.paused_until > now => (
                     "resumed",
@@ -696,7 +696,7 @@ impl Watcher {
             {
                 let text = format!(
                     "the guard sees nothing since {}: {why}{}",
-                    words::at(since),
+                    display::at(since),
                     self.unwatched(now)
                 );
                 let recorded = self.record(store, NoticeKind::Blind, (None, None), &text, problems);
@@ -705,7 +705,7 @@ impl Watcher {
             (None, Some((since, recorded))) => {
                 self.blind = None;
                 if recorded {
-                    let text = format!("the guard sees again what it did not since {}", words::at(since));
+                    let text = format!("the guard sees again what it did not since {}", display::at(since));
                     self.record(store, NoticeKind::Sees, (None, None), &text, problems);
                 }
             }
@@ -727,8 +727,8 @@ impl Watcher {
             (0, 0) => String::new(),
             _ => format!(
                 "; nobody watches {} that changed lately, and {} in their stage",
-                words::counted(changed, "flag"),
-                words::counted(plans, "plan")
+                display::counted(changed, "flag"),
+                display::counted(plans, "plan")
             ),
         }
     }
@@ -765,7 +765,7 @@ impl Watcher {
         problems: &mut BTreeSet<String>,
     ) -> Result<(), String> {
         let flag = finding.flag.clone();
-        let name = words::plain(&flag).into_owned();
+        let name = display::plain(&flag).into_owned();
         if self.dry {
             self.record_act(&finding, now);
             let would = match finding.action {
@@ -867,7 +867,7 @@ fn samples<'a>(
 fn events_of(now: i64, name: &str, finding: &Finding, acted: &GuardOutcome) -> Vec<GuardEvent> {
     let (kind, what) = match acted.took {
         ActionTaken::Killed => {
-            let typed = words::argument(&finding.flag);
+            let typed = display::argument(&finding.flag);
             ("killed", format!("{name} is killed, until `flagstone revive {typed}`"))
         }
         ActionTaken::Nothing => ("note", format!("{name} was killed already")),
@@ -897,26 +897,28 @@ fn found(now: i64, finding: &Finding, held: &NoActionReason, scheduled: bool) ->
     let why = match held {
         NoActionReason::Together(others) if scheduled => format!(
             "its schedule changed it when those of {} did, and the requests do not tell them apart",
-            words::some(others.iter(), 3)
+            display::some(others.iter(), 3)
         ),
         held => left_alone(held),
     };
     let why = match held {
         NoActionReason::Together(_) => {
-            format!("{why}; `flagstone kill {}` turns it off", words::argument(&finding.flag))
+            format!("{why}; `flagstone kill {}` turns it off", display::argument(&finding.flag))
         }
         _ => why,
     };
-    let text = format!("{}: {finding}; nothing is done: {why}", words::plain(&finding.flag));
+    let text = format!("{}: {finding}; nothing is done: {why}", display::plain(&finding.flag));
     GuardEvent { finding: Some(finding.clone()), ..event(now, "found", Some(finding.flag.clone()), text) }
 }
 
 /// The reason for leaving a finding alone, in a clause.
 fn left_alone(held: &NoActionReason) -> String {
     match held {
-        NoActionReason::Later(other) => format!("{} was changed later and comes first", words::plain(other)),
+        NoActionReason::Later(other) => {
+            format!("{} was changed later and comes first", display::plain(other))
+        }
         NoActionReason::Cooldown(until) => {
-            format!("it was acted on lately, and is left alone until {}", words::at(*until))
+            format!("it was acted on lately, and is left alone until {}", display::at(*until))
         }
         NoActionReason::Unwatched => "it was not changed for long, so that it is not suspected".to_owned(),
         NoActionReason::Everywhere => {
@@ -924,20 +926,20 @@ fn left_alone(held: &NoActionReason) -> String {
         }
         NoActionReason::Together(others) => format!(
             "one publish changed it and {}, and the requests do not tell them apart",
-            words::some(others.iter(), 3)
+            display::some(others.iter(), 3)
         ),
         NoActionReason::After(flag) => {
-            format!("it is looked at first whether turning {} off helped", words::plain(flag))
+            format!("it is looked at first whether turning {} off helped", display::plain(flag))
         }
         NoActionReason::Unresolved(flag) => format!(
             "nobody knows whether turning {} off helped, and requests have not been well for five minutes since",
-            words::plain(flag)
+            display::plain(flag)
         ),
         NoActionReason::Stopped(since) => format!(
             "acts on limits have stopped since {}, because the last did not help; `flagstone guard resume` lets them go on",
-            words::at(*since)
+            display::at(*since)
         ),
-        NoActionReason::Paused(until) => format!("the guard is paused until {}", words::at(*until)),
+        NoActionReason::Paused(until) => format!("the guard is paused until {}", display::at(*until)),
     }
 }
 
@@ -950,14 +952,14 @@ fn suspects(store: &Store, flags: &Flags, since: i64, now: i64) -> String {
     changes.extend(steps.map(|(at, key)| (at, format!("a step of the schedule of {key}"))));
     // The changes of the trail stay in its order.
     changes.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
-    let before = |(at, text): &(i64, String)| match words::seconds_to_harm(*at, since) {
-        0 => format!("{} about when it began", words::plain(text)),
-        seconds @ 1.. => format!("{} {seconds} s before", words::plain(text)),
-        seconds => format!("{} {} s after it began", words::plain(text), -seconds),
+    let before = |(at, text): &(i64, String)| match display::seconds_to_harm(*at, since) {
+        0 => format!("{} about when it began", display::plain(text)),
+        seconds @ 1.. => format!("{} {seconds} s before", display::plain(text)),
+        seconds => format!("{} {} s after it began", display::plain(text), -seconds),
     };
     match changes.is_empty() {
         true => ". Nothing was changed here in the hour before".to_owned(),
-        false => format!(". Changed in the hour before: {}", words::some(changes.iter().map(before), 5)),
+        false => format!(". Changed in the hour before: {}", display::some(changes.iter().map(before), 5)),
     }
 }
 
@@ -980,7 +982,7 @@ fn kind(notice: &Notice) -> NoticeKind {
 fn noticed(now: i64, notice: &Notice) -> GuardEvent {
     let (kind, flag, text) = match notice {
         Notice::Outcome { flag, outcome, on } => {
-            let name = words::plain(flag);
+            let name = display::plain(flag);
             let text = match outcome {
                 Outcome::Helped => format!(
                     "turning {name} off helped: its requests fail no more, or half as often; {} of {} with it on were harmed before",
@@ -988,7 +990,7 @@ fn noticed(now: i64, notice: &Notice) -> GuardEvent {
                 ),
                 Outcome::Worse => format!(
                     "`flagstone revive {}`: turning {name} off made it worse, twice as many of its requests fail",
-                    words::argument(flag)
+                    display::argument(flag)
                 ),
                 Outcome::NotYet => {
                     format!("turning {name} off has not helped within five minutes")
@@ -1019,10 +1021,10 @@ fn noticed(now: i64, notice: &Notice) -> GuardEvent {
                 true => "no flag is to blame that can be told".to_owned(),
                 false => format!(
                     "the guard found harm of {}, and leaves it alone, in a pause or a cooldown",
-                    words::some(suspected.iter().map(|flag| words::plain(flag)), 3)
+                    display::some(suspected.iter().map(|flag| display::plain(flag)), 3)
                 ),
             };
-            let text = format!("{what} since {}, and {blame}: nothing was turned off", words::at(*since));
+            let text = format!("{what} since {}, and {blame}: nothing was turned off", display::at(*since));
             ("outage", None, text)
         }
         Notice::OutageOver { since, until, harm, all } => {
@@ -1031,14 +1033,14 @@ fn noticed(now: i64, notice: &Notice) -> GuardEvent {
             let harmed = all.map(|all| format!("; {} of {} requests {verb}", all.hits, all.requests));
             let text = format!(
                 "requests are well again: the outage lasted from {} to {}, {}{}",
-                words::at(*since),
-                words::at(*until),
-                words::counted(minutes.unsigned_abs(), "minute"),
+                display::at(*since),
+                display::at(*until),
+                display::counted(minutes.unsigned_abs(), "minute"),
                 harmed.unwrap_or_default()
             );
             ("over", None, text)
         }
-        Notice::Pilots { flag, why } => ("pilots", Some(flag), format!("{}: {why}", words::plain(flag))),
+        Notice::Pilots { flag, why } => ("pilots", Some(flag), format!("{}: {why}", display::plain(flag))),
     };
     event(now, kind, flag.cloned(), text)
 }
@@ -1058,7 +1060,7 @@ fn doubted(doubt: Doubt) -> String {
 }
 
 fn event(now: i64, event: &'static str, flag: Option<String>, text: String) -> GuardEvent {
-    GuardEvent { at: words::at(now), event, flag, text, finding: None }
+    GuardEvent { at: display::at(now), event, flag, text, finding: None }
 }
 
 #[cfg(test)]
@@ -1094,7 +1096,7 @@ mod tests {
         assert_eq!(told.len(), 1, "{told:?}");
         let (notice, why) = &told[0];
         assert_eq!(*notice, NoticeKind::Blind);
-        assert!(why.starts_with(&format!("the guard sees nothing since {}: ", words::at(begin))), "{why}");
+        assert!(why.starts_with(&format!("the guard sees nothing since {}: ", display::at(begin))), "{why}");
         assert!(
             why.ends_with("; nobody watches 2 flags that changed lately, and 0 plans in their stage"),
             "{why}"
@@ -1138,12 +1140,12 @@ mod tests {
         assert_eq!(texts(&guard.look(now)), [""; 0]);
         assert_eq!(GuardReport::of(&store, now).state, "watching");
         // The clock is ahead again, and then right.
-        let paused = format!("paused until {}: nothing is done, and plans wait", words::at(until));
+        let paused = format!("paused until {}: nothing is done, and plans wait", display::at(until));
         assert_eq!(texts(&guard.look(now + day)), std::slice::from_ref(&paused));
         assert_eq!(GuardReport::of(&store, now + day).state, "paused");
         let over = format!(
             "the pause until {} was ordered by a clock that is wrong, so it is over: the guard goes on",
-            words::at(until)
+            display::at(until)
         );
         assert_eq!(texts(&guard.look(now + SECOND)), [over]);
         assert_eq!(GuardReport::of(&store, now + SECOND).state, "watching");
@@ -1452,7 +1454,7 @@ mod tests {
         let [reason, after_revive] = &reasons[..] else { panic!("{reasons:?}") };
         let end = format!(
             "; nothing is done: it was acted on lately, and is left alone until {}",
-            words::at(until)
+            display::at(until)
         );
         assert!(reason.starts_with("36.2 % of 1000 requests") && reason.ends_with(&end), "{reason}");
         assert_eq!(reason, after_revive);

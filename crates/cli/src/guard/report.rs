@@ -1,6 +1,6 @@
 //! The state of a store's guard, for health checks, doctor, metrics and `guard status`.
 
-use crate::words;
+use crate::display;
 use flagstone::guard::{GuardState, RESTART_WINDOW, restarts_in_a_loop};
 use flagstone::publish::{Store, Verdicts};
 
@@ -26,7 +26,7 @@ impl GuardReport {
                 state: "ended",
                 problem: Some(format!(
                     "the guard ended without being told to, or cannot write to this store, and last watched at or after {}",
-                    words::at(at)
+                    display::at(at)
                 )),
                 ..none
             },
@@ -52,14 +52,17 @@ impl GuardReport {
                         )),
                     )
                 } else if memory.paused_until > now {
-                    ("paused", Some(format!("the guard is paused until {}", words::at(memory.paused_until))))
+                    (
+                        "paused",
+                        Some(format!("the guard is paused until {}", display::at(memory.paused_until))),
+                    )
                 } else if let Some(since) = memory.stopped {
                     (
                         "stopped",
                         Some(format!(
                             "no flag is turned off on limits alone since {}, because the last time did not help; \
                              `flagstone guard resume` lets that go on",
-                            words::at(since)
+                            display::at(since)
                         )),
                     )
                 } else {
@@ -82,12 +85,12 @@ impl GuardReport {
         };
         let since = self
             .since
-            .map_or("does not watch yet".to_owned(), |since| format!("watches since {}", words::at(since)));
+            .map_or("does not watch yet".to_owned(), |since| format!("watches since {}", display::at(since)));
         let seconds = now.saturating_sub(memory.at).max(0) / 1_000_000;
         let suspects = memory.flags.values().filter(|kept| kept.is_suspected()).count();
         Some(format!(
             "the guard {since}, and said so {seconds} s ago: {} asked, {} suspected",
-            words::counted(memory.flags.len() as u64, "flag"),
+            display::counted(memory.flags.len() as u64, "flag"),
             suspects
         ))
     }

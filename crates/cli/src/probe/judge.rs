@@ -2,7 +2,7 @@
 
 use super::times::milliseconds;
 use super::{Expect, HttpAnswer};
-use crate::words;
+use crate::display;
 
 /// The longest text of a header that is printed, in characters.
 const MAX_SHOWN_CHARACTERS: usize = 60;
@@ -24,18 +24,18 @@ pub fn judge(expect: &Expect, answer: &HttpAnswer) -> Option<String> {
             let found = match values.first() {
                 None => "no such header".to_owned(),
                 Some(value) => {
-                    words::plain(&value.chars().take(MAX_SHOWN_CHARACTERS).collect::<String>()).into_owned()
+                    display::plain(&value.chars().take(MAX_SHOWN_CHARACTERS).collect::<String>()).into_owned()
                 }
             };
-            return Some(format!("header {name}: found {found}, expected {}", words::quoted(expected)));
+            return Some(format!("header {name}: found {found}, expected {}", display::quoted(expected)));
         }
     }
-    let size = || words::counted(answer.body.len() as u64, "byte");
+    let size = || display::counted(answer.body.len() as u64, "byte");
     if let Some(missing) = expect.contains.iter().find(|text| !contains(&answer.body, text)) {
-        return Some(format!("body of {}: expected {}", size(), words::quoted(missing)));
+        return Some(format!("body of {}: expected {}", size(), display::quoted(missing)));
     }
     if let Some(there) = expect.lacks.iter().find(|text| contains(&answer.body, text)) {
-        return Some(format!("body of {}: found {}, expected none", size(), words::quoted(there)));
+        return Some(format!("body of {}: found {}, expected none", size(), display::quoted(there)));
     }
     match expect.max_time {
         Some(most) if answer.took > most => {

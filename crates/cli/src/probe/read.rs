@@ -1,7 +1,7 @@
 //! A file of probes: JSON, described by `schema/probes.schema.json`. All problems are reported at once, each with its place.
 
 use super::{Expect, Probe, run};
-use crate::words;
+use crate::display;
 use flagstone::definition::{self, Document, Problem, Report, Severity, nearest};
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -92,7 +92,7 @@ impl Reader<'_> {
     }
 
     fn expected(&mut self, pointer: &str, found: &Value, expected: &str) {
-        self.problem(pointer, format!("found {}, expected {expected}", words::short(found, 40)), None);
+        self.problem(pointer, format!("found {}, expected {expected}", display::short(found, 40)), None);
     }
 
     /// Reads an object with no other than these keys.
@@ -114,7 +114,7 @@ impl Reader<'_> {
             };
             self.problem(
                 &format!("{pointer}/{}", segment(key)),
-                format!("unknown key {}", words::quoted(key)),
+                format!("unknown key {}", display::quoted(key)),
                 Some(hint),
             );
         }
@@ -147,10 +147,10 @@ impl Reader<'_> {
             return Vec::new();
         };
         if list.is_empty() || list.len() > PROBES {
-            let found = words::counted(list.len() as u64, "probe");
+            let found = display::counted(list.len() as u64, "probe");
             self.problem(
                 "/probes",
-                format!("found {found}, expected 1 to {}", words::thousands(PROBES as u64)),
+                format!("found {found}, expected 1 to {}", display::thousands(PROBES as u64)),
                 None,
             );
         }
@@ -201,7 +201,7 @@ impl Reader<'_> {
         if !run::method(&method) || method.bytes().any(|byte| byte.is_ascii_lowercase()) {
             self.problem(
                 &at("method"),
-                format!("found {}, expected a method such as \"GET\" or \"POST\"", words::quoted(&method)),
+                format!("found {}, expected a method such as \"GET\" or \"POST\"", display::quoted(&method)),
                 None,
             );
         }
@@ -269,7 +269,7 @@ impl Reader<'_> {
                     let hint = near.map_or("write it under \"companies\"".to_owned(), |near| {
                         format!("did you mean \"{near}\"?")
                     });
-                    self.problem(&pointer, format!("unknown company {}", words::quoted(&name)), Some(hint));
+                    self.problem(&pointer, format!("unknown company {}", display::quoted(&name)), Some(hint));
                 }
             }
         }
@@ -409,7 +409,7 @@ impl Reader<'_> {
             self.expected(
                 pointer,
                 value,
-                &format!("{unit} from {} to {}", range.start(), words::thousands(*range.end())),
+                &format!("{unit} from {} to {}", range.start(), display::thousands(*range.end())),
             );
         }
         number
@@ -438,7 +438,7 @@ impl Reader<'_> {
             match (self.variables)(name).filter(|value| !value.is_empty()) {
                 Some(value) => filled.push_str(&value),
                 None => {
-                    let name = words::plain(name);
+                    let name = display::plain(name);
                     self.problem(
                         pointer,
                         format!("the environment has no {name}"),

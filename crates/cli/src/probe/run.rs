@@ -2,7 +2,7 @@
 
 use super::judge::judge;
 use super::{HttpAnswer, Probe, read};
-use crate::{http, words};
+use crate::{display, http};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::Builder;
@@ -175,7 +175,7 @@ fn describe_error(error: &Error, timeout: Duration) -> String {
         Error::HostNotFound => "no answer: there is no such host".to_owned(),
         Error::BodyExceedsLimit(_) => format!("a body of more than {} MiB", MAX_BODY_BYTES >> 20),
         Error::BadUri(_) | Error::Http(_) => "cannot be sent: the address is none".to_owned(),
-        error => format!("no answer: {}", words::plain(&error.to_string())),
+        error => format!("no answer: {}", display::plain(&error.to_string())),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The PHP files below a directory.
 
-use crate::{entry, inputs, words};
+use crate::{display, entry, inputs};
 use rustix::fs::{Dir, DirEntry, FileType, Mode, OFlags, openat};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -103,7 +103,7 @@ fn kind(entry: &DirEntry, path: &Path) -> FileType {
 
 /// The path from the directory, fit for a terminal.
 pub fn name(directory: &Path, path: &Path) -> String {
-    words::plain(&path.strip_prefix(directory).unwrap_or(path).to_string_lossy()).into_owned()
+    display::plain(&path.strip_prefix(directory).unwrap_or(path).to_string_lossy()).into_owned()
 }
 
 /// Reads a file of at most `limit` bytes.

@@ -6,7 +6,7 @@ use super::classes::Class;
 use super::literal;
 use super::names::{self, Names};
 use super::value::{Part, Split, Value};
-use crate::words;
+use crate::display;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
@@ -587,7 +587,7 @@ impl<'a> Code<'a> {
     /// The source on one line, cut if it is long.
     fn shown(&self, node: Node<'_>) -> String {
         let text = self.text(node).split_whitespace().collect::<Vec<_>>().join(" ");
-        let text = words::plain(&text).into_owned();
+        let text = display::plain(&text).into_owned();
         match text.char_indices().nth(MAX_SHOWN_CHARACTERS) {
             Some((end, _)) => format!("{}…", &text[..end]),
             None => text,

@@ -1,4 +1,4 @@
-//! The words that ask.
+//! Commands that ask.
 
 use crate::shop::{FLAGS, Shop, ran};
 

@@ -105,15 +105,15 @@ fn without_a_store_named_the_command_asks_which() {
 #[test]
 fn a_store_that_is_not_there_cannot_be_told() {
     let shop = Shop::empty();
-    for word in [["status"], ["list"], ["history"], ["audit"], ["inspect"]] {
-        let ran = shop.run(word).exits(2);
-        assert!(ran.err.contains("make one with `flagstone init "), "{word:?}: {}", ran.err);
+    for command in [["status"], ["list"], ["history"], ["audit"], ["inspect"]] {
+        let ran = shop.run(command).exits(2);
+        assert!(ran.err.contains("make one with `flagstone init "), "{command:?}: {}", ran.err);
     }
     // A deployment's first publish, or an incident's kill, on a machine whose store nobody has made.
     shop.write("flags.json", r#"{"flags": {}}"#);
-    for word in [["publish", "flags.json"], ["enable", "search"], ["revive", "search"], ["plan", "tick"]] {
-        let ran = shop.run(word);
-        assert!(ran.err.contains("make one with `flagstone init "), "{word:?}: {}", ran.err);
+    for command in [["publish", "flags.json"], ["enable", "search"], ["revive", "search"], ["plan", "tick"]] {
+        let ran = shop.run(command);
+        assert!(ran.err.contains("make one with `flagstone init "), "{command:?}: {}", ran.err);
     }
     std::fs::create_dir(shop.directory.join("store")).unwrap();
     let ran = shop.run(["status"]).exits(2);
@@ -213,8 +213,8 @@ fn duplicates_marks_and_broken_text_are_told_with_their_place() {
 fn a_file_of_200_mb_is_refused_by_its_size() {
     let shop = Shop::published();
     File::create(shop.directory.join("huge.json")).unwrap().set_len(200_000_000).unwrap();
-    for word in [["check", "huge.json"], ["publish", "huge.json"]] {
-        let ran = shop.run(word).exits(1);
+    for command in [["check", "huge.json"], ["publish", "huge.json"]] {
+        let ran = shop.run(command).exits(1);
         assert!(ran.err.contains("64 MiB"), "{}", ran.err);
     }
     let mut command = shop.command(["check", "-"]);

@@ -1,4 +1,4 @@
-//! The words that change.
+//! Commands that change a store.
 
 use crate::shop::{FLAGS, Ran, Shop, ran};
 use std::process::{Command, Stdio};

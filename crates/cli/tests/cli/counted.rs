@@ -1,4 +1,4 @@
-//! The words that read what workers counted. What a worker would count is counted here, by the same code.
+//! Commands that read what workers counted. What a worker would count is counted here, by the same code.
 
 use crate::shop::Shop;
 use flagstone::store::{Reader, ReaderOptions};
@@ -333,10 +333,10 @@ os.execv(sys.argv[1], sys.argv[1:])
 "#;
     let shop = Shop::published();
     std::fs::create_dir(shop.directory.join("memory")).unwrap();
-    for word in ["run", "guard"] {
+    for name in ["run", "guard"] {
         for signal in [libc::SIGTERM, libc::SIGINT] {
             let mut command = Command::new("/usr/bin/python3");
-            command.args(["-c", BLOCKED, env!("CARGO_BIN_EXE_flagstone"), word, "--memory", "memory"]);
+            command.args(["-c", BLOCKED, env!("CARGO_BIN_EXE_flagstone"), name, "--memory", "memory"]);
             command.current_dir(&shop.directory).env_clear().env("FLAGSTONE_STORE", "store");
             let mut daemon = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
             let mut first = String::new();
@@ -355,7 +355,7 @@ os.execv(sys.argv[1], sys.argv[1:])
                 }
                 std::thread::sleep(Duration::from_millis(20));
             };
-            assert_eq!(ended.and_then(|status| status.code()), Some(0), "{word}, signal {signal}: {first}");
+            assert_eq!(ended.and_then(|status| status.code()), Some(0), "{name}, signal {signal}: {first}");
         }
     }
 }

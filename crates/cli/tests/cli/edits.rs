@@ -1,4 +1,4 @@
-//! The words that change one flag: `enable`, `disable`, `rollout`, `allow`, `deny`, `forget`, `add`.
+//! Commands that change one flag: `enable`, `disable`, `rollout`, `allow`, `deny`, `forget`, `add`.
 
 use crate::shop::{FLAGS, Shop, ran};
 use std::os::unix::fs::PermissionsExt;
@@ -255,7 +255,7 @@ fn of_changes_made_at_once_each_is_there_or_was_refused() {
     assert_eq!(shop.run(["status", "--json"]).json()["store"]["generation"], 1 + done.len());
 }
 
-// A word took 100 ids or so, and denying a list of companies took a loop around it.
+// A command took 100 ids or so, and denying a list of companies took a loop around it.
 #[test]
 fn companies_come_from_a_file() {
     let shop = Shop::published();

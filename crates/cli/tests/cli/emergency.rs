@@ -281,7 +281,7 @@ fn a_head_that_nobody_can_write_says_beforehand_that_nothing_would_be_stopped() 
         ran(command.env("FLAGSTONE_STORE", "store").output().unwrap())
     };
     let said = || {
-        let [status, health] = [["status"], ["health"]].map(|word| run(&word).exits(0).out);
+        let [status, health] = [["status"], ["health"]].map(|command| run(&command).exits(0).out);
         let json = run(&["status", "--json"]).exits(0).json()["emergency_error"].clone();
         assert_eq!(run(&["health", "--json"]).exits(0).json()["flagstone"]["emergency_error"], json);
         (status, health, json.as_str().unwrap_or("none").to_owned())
@@ -374,13 +374,13 @@ fn a_kill_is_in_force_before_anybody_asks_who_holds_the_lock() {
     let mut holder = holder.spawn().unwrap();
     let mut held = [0; 5];
     std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut held).unwrap();
-    for word in [&["kill", "search"][..], &["stop-all", "--yes"]] {
+    for command in [&["kill", "search"][..], &["stop-all", "--yes"]] {
         let traced = shop.directory.join("trace");
         let status = Command::new("strace")
             .args(["-f", "-e", "trace=openat,clock_nanosleep,msync", "-o"])
             .arg(&traced)
             .arg(env!("CARGO_BIN_EXE_flagstone"))
-            .args(word)
+            .args(command)
             .args(["--reason", "burning"])
             .env("FLAGSTONE_STORE", "store")
             .current_dir(&shop.directory)
@@ -399,11 +399,11 @@ fn a_kill_is_in_force_before_anybody_asks_who_holds_the_lock() {
 #[test]
 fn the_trail_is_opened_to_append() {
     let shop = Shop::published();
-    for word in [&["disable", "search", "--yes"][..], &["kill", "search", "--reason", "a"], &["doctor"]] {
+    for command in [&["disable", "search", "--yes"][..], &["kill", "search", "--reason", "a"], &["doctor"]] {
         let traced = shop.directory.join("trace");
         let mut strace = Command::new("strace");
         strace.args(["-f", "-e", "trace=openat", "-o"]).arg(&traced).arg(env!("CARGO_BIN_EXE_flagstone"));
-        strace.args(word).env("FLAGSTONE_STORE", "store").current_dir(&shop.directory);
+        strace.args(command).env("FLAGSTONE_STORE", "store").current_dir(&shop.directory);
         strace.output().unwrap();
         let trace = std::fs::read_to_string(traced).unwrap();
         let opened = trace.lines().filter(|line| line.contains("audit.jsonl") && line.contains("O_RDWR"));
@@ -417,8 +417,8 @@ fn the_trail_is_opened_to_append() {
 fn a_limit_on_the_size_of_files_ends_no_kill() {
     let shop = Shop::published();
     let flagstone = env!("CARGO_BIN_EXE_flagstone");
-    let limited = |word: &str| {
-        let line = format!("ulimit -f 0; exec {flagstone} {word} --reason burning >&2");
+    let limited = |command: &str| {
+        let line = format!("ulimit -f 0; exec {flagstone} {command} --reason burning >&2");
         ran(Command::new("sh")
             .args(["-c", &line])
             .current_dir(&shop.directory)
@@ -426,14 +426,14 @@ fn a_limit_on_the_size_of_files_ends_no_kill() {
             .output()
             .unwrap())
     };
-    for (word, before) in
+    for (command, before) in
         [("kill search", "killed       none"), ("stop-all --environment production", "stopped      no\n")]
     {
         assert!(shop.run(["status"]).out.contains(before));
-        let ran = limited(word);
-        assert_eq!(ran.code, 0, "{word}: {}", ran.err);
+        let ran = limited(command);
+        assert_eq!(ran.code, 0, "{command}: {}", ran.err);
         let status = shop.run(["status"]).out;
-        assert!(!status.contains(before), "{word}: {status}");
+        assert!(!status.contains(before), "{command}: {status}");
     }
 }
 

@@ -22,8 +22,8 @@ fn publish(shop: &Shop, text: &str, options: &[&str]) -> Ran {
 }
 
 fn open(shop: &Shop) -> Vec<(String, String)> {
-    let lists = ["status", "health"].map(|word| {
-        let json = shop.run([word, "--json"]).json();
+    let lists = ["status", "health"].map(|command| {
+        let json = shop.run([command, "--json"]).json();
         let list =
             json["conflicts"].as_array().or(json["flagstone"]["conflicts"].as_array()).unwrap().clone();
         list.iter()

@@ -8,12 +8,12 @@ fn the_help_sets_words_that_ask_apart_from_words_that_change() {
     let shop = Shop::empty();
     let help = shop.run(["--help"]).exits(0).out;
     let (ask, change) = (help.find("\nAsk:\n").unwrap(), help.find("\nChange:\n").unwrap());
-    for word in ["check", "status", "explain", "simulate"] {
-        let at = help.find(&format!("\n  {word} ")).unwrap();
-        assert!(ask < at && at < change, "{word}");
+    for command in ["check", "status", "explain", "simulate"] {
+        let at = help.find(&format!("\n  {command} ")).unwrap();
+        assert!(ask < at && at < change, "{command}");
     }
-    for word in ["publish", "rollback", "kill", "stop-all"] {
-        assert!(help.find(&format!("\n  {word} ")).unwrap() > change, "{word}");
+    for command in ["publish", "rollback", "kill", "stop-all"] {
+        assert!(help.find(&format!("\n  {command} ")).unwrap() > change, "{command}");
     }
     assert!(help.lines().all(|line| line.chars().count() <= 100), "{help}");
 }
@@ -21,9 +21,9 @@ fn the_help_sets_words_that_ask_apart_from_words_that_change() {
 #[test]
 fn every_word_has_a_help_of_its_own() {
     let shop = Shop::empty();
-    for word in ["check", "ask", "explain", "simulate", "init", "publish", "rollback", "kill", "man"] {
-        let help = shop.run([word, "--help"]).exits(0);
-        assert!(help.out.contains(&format!("Usage: flagstone {word}")), "{}", help.out);
+    for command in ["check", "ask", "explain", "simulate", "init", "publish", "rollback", "kill", "man"] {
+        let help = shop.run([command, "--help"]).exits(0);
+        assert!(help.out.contains(&format!("Usage: flagstone {command}")), "{}", help.out);
     }
 }
 
@@ -73,27 +73,28 @@ fn man_writes_a_page_for_the_command_and_for_each_word() {
     shop.run(["man", "--to", "."]).exits(0);
     let read = |name: &str| std::fs::read_to_string(shop.directory.join(name)).unwrap();
     assert_eq!(read("flagstone.1"), page.out);
-    for word in ["ask", "kill", "stop-all", "simulate"] {
-        let page = read(&format!("flagstone-{word}.1"));
+    for command in ["ask", "kill", "stop-all", "simulate"] {
+        let page = read(&format!("flagstone-{command}.1"));
         assert!(
-            page.contains(&format!("flagstone\\-{}", word.replace('-', "\\-"))) || page.contains(word),
+            page.contains(&format!("flagstone\\-{}", command.replace('-', "\\-"))) || page.contains(command),
             "{page}"
         );
         assert!(page.contains("FLAGSTONE_STORE"), "{page}");
     }
     let help = shop.run(["--help"]).exits(0).out;
-    let words = help.lines().filter(|line| line.starts_with("  ") && line.as_bytes()[2].is_ascii_lowercase());
+    let commands =
+        help.lines().filter(|line| line.starts_with("  ") && line.as_bytes()[2].is_ascii_lowercase());
     let pages: BTreeSet<String> = std::fs::read_dir(&shop.directory)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
-    assert!(pages.len() > words.count() + 1, "{pages:?}");
+    assert!(pages.len() > commands.count() + 1, "{pages:?}");
     // flagstone-plan(1) referred to flagstone-plan-start(1), which was not written.
     let mut named = BTreeSet::from(["flagstone.1".to_owned()]);
     for page in &pages {
         let text = read(page).replace("\\-", "-");
         named.extend(
-            text.split_whitespace().filter_map(|word| Some(format!("{}.1", word.strip_suffix("(1)")?))),
+            text.split_whitespace().filter_map(|command| Some(format!("{}.1", command.strip_suffix("(1)")?))),
         );
         for section in ["EXIT STATUS", "ENVIRONMENT", "FILES"] {
             assert!(text.contains(section), "{page} has no {section}");
@@ -108,24 +109,24 @@ fn the_document_tells_of_every_word_and_every_option() {
     let shop = Shop::empty();
     let document = include_str!("../../../../docs/command.md");
     let help = shop.run(["--help"]).exits(0).out;
-    let words: Vec<&str> = help
+    let commands: Vec<&str> = help
         .lines()
         .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
-        .filter(|word| !word.is_empty())
+        .filter(|command| !command.is_empty())
         .collect();
-    assert!(words.contains(&"resume-all") && words.contains(&"man"), "{help}");
-    for word in words.iter().filter(|word| !word.starts_with('-')) {
+    assert!(commands.contains(&"resume-all") && commands.contains(&"man"), "{help}");
+    for command in commands.iter().filter(|command| !command.starts_with('-')) {
         assert!(
-            document.contains(&format!("`{word}"))
-                || document.contains(&format!("### {word}"))
-                || document.contains(&format!("`flagstone {word}")),
-            "{word}"
+            document.contains(&format!("`{command}"))
+                || document.contains(&format!("### {command}"))
+                || document.contains(&format!("`flagstone {command}")),
+            "{command}"
         );
-        let help = shop.run([word, "--help"]).exits(0).out;
+        let help = shop.run([command, "--help"]).exits(0).out;
         for option in
             help.split([' ', '\n', '[', ']']).filter(|part| part.starts_with("--") && *part != "--help")
         {
-            assert!(document.contains(option), "{word} {option}");
+            assert!(document.contains(option), "{command} {option}");
         }
     }
 }

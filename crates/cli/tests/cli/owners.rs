@@ -99,10 +99,10 @@ fn a_daemon_or_guard_that_may_not_write_ends_with_2() {
     machine.shop.run(["init", "store", "--environment", "production"]).exits(0);
     machine.shop.run(["publish", "flags.json"]).exits(0);
     let flagstone = machine.path("flagstone");
-    for word in ["run", "guard"] {
-        let arguments = [word, "--store", "store", "--memory", "/dev/shm"];
+    for name in ["run", "guard"] {
+        let arguments = [name, "--store", "store", "--memory", "/dev/shm"];
         let ran = machine.run((MEMBER, MEMBER, ""), flagstone.to_str().unwrap(), arguments).exits(2);
-        assert!(ran.err.contains("Permission denied"), "{word}: {}", ran.err);
+        assert!(ran.err.contains("Permission denied"), "{name}: {}", ran.err);
     }
 }
 

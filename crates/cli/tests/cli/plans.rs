@@ -204,16 +204,16 @@ fn a_plan_is_started_ticked_advanced_and_done() {
 
 #[test]
 fn a_change_by_hand_holds_the_plan_in_the_same_publish_and_resume_goes_on_from_it() {
-    for (word, value) in [("rollout", "5"), ("allow", "99"), ("deny", "15"), ("forget", "15")] {
+    for (command, value) in [("rollout", "5"), ("allow", "99"), ("deny", "15"), ("forget", "15")] {
         let shop = planned();
         shop.run(["plan", "start", "customer_portal"]).exits(0);
-        let ran = shop.run([word, "customer_portal", value, "--reason", "a wish"]).exits(0);
+        let ran = shop.run([command, "customer_portal", value, "--reason", "a wish"]).exits(0);
         assert!(ran.out.contains("its plan is held with this, in stage 1 of 4"), "{}", ran.out);
-        assert_eq!(generation(&shop), 3, "{word}");
+        assert_eq!(generation(&shop), 3, "{command}");
         let held = &shown(&shop)["held"];
-        assert_eq!(held["reason"], format!("`{word}` changed the flag: a wish"));
+        assert_eq!(held["reason"], format!("`{command}` changed the flag: a wish"));
         shop.run(["plan", "tick", "--at", &after(&shop, 400)]).exits(0);
-        assert_eq!(generation(&shop), 3, "{word}");
+        assert_eq!(generation(&shop), 3, "{command}");
     }
     let shop = planned();
     shop.run(["plan", "start", "customer_portal"]).exits(0);
@@ -292,12 +292,12 @@ fn a_rollback_goes_back_over_what_changed_nothing_for_anybody() {
 #[test]
 fn what_cannot_be_done_with_a_plan_is_refused_with_a_reason() {
     let shop = planned();
-    for (word, with) in [
+    for (command, with) in [
         ("hold", "was not started"),
         ("resume", "`flagstone plan start customer_portal` does"),
         ("abort", "was not started"),
     ] {
-        let ran = shop.run(["plan", word, "customer_portal"]).exits(1);
+        let ran = shop.run(["plan", command, "customer_portal"]).exits(1);
         assert!(ran.err.contains(with), "{}", ran.err);
     }
     let ran = shop.run(["plan", "start", "search"]).exits(1);

@@ -84,7 +84,7 @@ fn the_kill_of_a_renamed_flag_goes_along() {
     assert_eq!((store.killed(), store.answers()), (vec!["new".to_owned(), "old".to_owned()], [false, false]));
     store.run(["audit", "--verify"]).exits(0);
     store.run(["audit", "--flag", "new"]).exits(0).says("old is killed, which is the same flag");
-    // One word revives both, by either key.
+    // One command revives both, by either key.
     store.run(["revive", "old"]).exits(0);
     assert_eq!((store.killed(), store.answers()), (Vec::new(), [true, true]));
 }

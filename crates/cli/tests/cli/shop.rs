@@ -1,4 +1,4 @@
-//! A store to try words on, in a directory that nobody else can change, gone afterwards.
+//! A store to try commands on, in a directory that nobody else can change, gone afterwards.
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::{PipeReader, PipeWriter};

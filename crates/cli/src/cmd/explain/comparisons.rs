@@ -3,9 +3,9 @@
 //! Nothing is decided here: the evaluator is asked about flags of one comparison each.
 
 use super::steps::ExplainedQuestion;
+use crate::display;
 use crate::output::Failure;
 use crate::question::Attributes;
-use crate::words;
 use flagstone::definition::{Condition, Definitions, Flag, Percentage, Rollout, Rule};
 use flagstone::{Attribute, Question, Snapshot, Switches, compile, enabled};
 use serde::Serialize;
@@ -43,17 +43,17 @@ pub fn comparisons(asked: &ExplainedQuestion<'_>, rules: &[Rule]) -> Result<Vec<
         if let Condition::Test { attribute, .. } = condition {
             match attribute.as_str() {
                 "company" => {
-                    value = asked.question.company.map(words::key_json);
+                    value = asked.question.company.map(display::key_json);
                     missing = value.is_none();
                 }
-                "now" => value = Some(words::at(asked.question.now).into()),
+                "now" => value = Some(display::at(asked.question.now).into()),
                 name => {
                     value = asked.question.context.json(name).cloned();
                     missing = asked.question.context.value(name) == Attribute::Missing;
                 }
             }
         }
-        let test = format!("{prefix}{}", words::condition(condition));
+        let test = format!("{prefix}{}", display::condition(condition));
         tests[number].push(Comparison { test, matches, value, unknown: !matches && !opposite, missing });
     }
     Ok(tests)

@@ -3,10 +3,10 @@
 //! Nothing is decided here: the steps are read off the answer.
 
 use super::comparisons::{Comparison, comparisons};
+use crate::display;
 use crate::output::Failure;
 use crate::question::Attributes;
 use crate::store_view::WorkerView;
-use crate::words;
 use flagstone::definition::{Definitions, Emergency, Flag, Percentage};
 use flagstone::{Answer, Attribute, Key, Question, Reason, evaluate};
 use serde::Serialize;
@@ -65,7 +65,8 @@ pub fn unknown(asked: &ExplainedQuestion<'_>) -> Vec<Unknown> {
         if found.iter().any(|known| known.attribute == unknown.attribute) {
             return;
         }
-        let company = asked.question.company.filter(|_| unknown.attribute == "company").map(words::key_json);
+        let company =
+            asked.question.company.filter(|_| unknown.attribute == "company").map(display::key_json);
         let value = company.as_ref().or_else(|| asked.question.context.json(unknown.attribute));
         let kind = match value {
             Some(serde_json::Value::Bool(_)) => "a bool",
@@ -118,7 +119,7 @@ pub fn steps(asked: &ExplainedQuestion<'_>) -> Result<Vec<ExplainStep>, Failure>
         (&flag.companies.allow, Reason::Allowed, "allowed"),
     ] {
         if !list.is_empty() {
-            let size = words::counted(list.len() as u64, "company");
+            let size = display::counted(list.len() as u64, "company");
             say(what, format!("{}, of {size} listed", yes(answer.reason == decides)), Vec::new());
         }
         if answer.reason == decides {
@@ -131,7 +132,7 @@ pub fn steps(asked: &ExplainedQuestion<'_>) -> Result<Vec<ExplainStep>, Failure>
     let tests = comparisons(asked, rules)?;
     for ((number, rule), tests) in rules.iter().enumerate().zip(tests) {
         let found = if decided == Some(number) { "holds" } else { "does not hold" };
-        say(&words::rule(number, Some(rule)), found.to_owned(), tests);
+        say(&display::rule(number, Some(rule)), found.to_owned(), tests);
     }
     say("percentage", percentage(asked), Vec::new());
     if answer.reason != Reason::Full && answer.percentage != Some(Percentage::FULL.thousandths()) {
@@ -159,7 +160,7 @@ fn requires(asked: &ExplainedQuestion<'_>) -> String {
 pub fn reason(key: &str, flag: Option<&Flag>, answer: &Answer, attributes: &Attributes) -> String {
     let mut text = answer.reason.as_str().to_owned();
     if let Some(rule) = answer.rule {
-        let rule = words::rule(rule as usize, flag.and_then(|flag| flag.rules.get(rule as usize)));
+        let rule = display::rule(rule as usize, flag.and_then(|flag| flag.rules.get(rule as usize)));
         text.push_str(&format!(", {rule}"));
     }
     match answer.reason {
@@ -173,16 +174,16 @@ pub fn reason(key: &str, flag: Option<&Flag>, answer: &Answer, attributes: &Attr
         _ => {}
     }
     if let Some(bucket) = answer.bucket {
-        text.push_str(&format!(", bucket {} of 100,000", words::thousands(bucket.into())));
+        text.push_str(&format!(", bucket {} of 100,000", display::thousands(bucket.into())));
     }
     if let Some(percentage) = answer.percentage {
-        text.push_str(&format!(", {}", words::percent(percentage)));
+        text.push_str(&format!(", {}", display::percent(percentage)));
     }
     text
 }
 
 fn percentage(asked: &ExplainedQuestion<'_>) -> String {
-    let percentage = words::percent(asked.answer.percentage.unwrap_or_default());
+    let percentage = display::percent(asked.answer.percentage.unwrap_or_default());
     let flag = asked.flag;
     if let Some(rule) = asked.answer.rule {
         let rule = rule as usize;
@@ -207,10 +208,10 @@ fn bucket(asked: &ExplainedQuestion<'_>) -> String {
     let rollout = asked.flag.rollout.as_ref();
     let by = rollout.map_or("company", |rollout| &rollout.by);
     let key = match by {
-        "company" => asked.question.company.map(words::key),
+        "company" => asked.question.company.map(display::key),
         by => match asked.question.context.value(by) {
-            Attribute::Int(int) => Some(words::key(Key::Int(int))),
-            Attribute::Text(text) => Key::from_bytes(text).map(words::key),
+            Attribute::Int(int) => Some(display::key(Key::Int(int))),
+            Attribute::Text(text) => Key::from_bytes(text).map(display::key),
             _ => None,
         },
     };
@@ -224,13 +225,13 @@ fn bucket(asked: &ExplainedQuestion<'_>) -> String {
         }
         rollout => {
             let salt = rollout.and_then(|rollout| rollout.salt.as_deref()).unwrap_or(asked.key);
-            format!("by xxh3 with salt {}", words::quoted(salt))
+            format!("by xxh3 with salt {}", display::quoted(salt))
         }
     };
     format!(
         "{} of 100,000 for {by} {key} {hashed}: {} {}",
-        words::thousands(bucket.into()),
+        display::thousands(bucket.into()),
         if asked.answer.on { "below" } else { "not below" },
-        words::thousands(threshold.into())
+        display::thousands(threshold.into())
     )
 }

@@ -110,19 +110,23 @@ fn root_opens_no_private_file_or_pipe_in_a_directory_of_another_user() {
 fn a_kill_waits_for_no_list_of_companies() {
     let place = Place::new();
     mkfifoat(CWD, place.path("root/pipe"), Mode::RUSR | Mode::WUSR).unwrap();
-    let words: [&[&str]; 4] = [
+    let commands: [&[&str]; 4] = [
         &["kill", "search", "--count-for", "FILE", "--reason", "test"],
         &["stop-all", "--environment", "production", "--count-for", "FILE", "--reason", "test"],
         &["resume-all", "--count-for", "FILE"],
         &["revive", "search", "--count-for", "FILE"],
     ];
-    for word in words {
+    for command in commands {
         let started = Instant::now();
-        let ran = place.run_with(word, &place.path("root/pipe"));
-        assert!(started.elapsed() < Duration::from_secs(20), "{word:?} waits");
-        assert_eq!(ran.code, 0, "{word:?}: {}{}", ran.out, ran.err);
+        let ran = place.run_with(command, &place.path("root/pipe"));
+        assert!(started.elapsed() < Duration::from_secs(20), "{command:?} waits");
+        assert_eq!(ran.code, 0, "{command:?}: {}{}", ran.out, ran.err);
         let status = place.run(["status"]).out;
-        assert_eq!(status.contains("killed       none"), word.contains(&"revive"), "{word:?}: {status}");
+        assert_eq!(
+            status.contains("killed       none"),
+            command.contains(&"revive"),
+            "{command:?}: {status}"
+        );
     }
 }
 
