@@ -95,7 +95,7 @@ return [
     'unknown' => env('FLAGSTONE_UNKNOWN'),
 
     /*
-     * Receivers of changes of flags. `feature:notify`, which the scheduler runs every minute, sends mails to addresses, and
+     * Receivers of changes of flags. `feature:announce`, which the scheduler runs every minute, sends mails to addresses, and
      * messages to an incoming webhook of Slack by laravel/slack-notification-channel. "actions" limits the changes, with the
      * names of audit.jsonl: ['kill', 'revive', 'stop_all', 'resume_all']; null is all. The texts are views:
      * php artisan vendor:publish --tag=flagstone-notifications.

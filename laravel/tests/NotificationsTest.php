@@ -51,11 +51,11 @@ final class NotificationsTest extends TestCase
 
     public function test_a_mail_says_what_was_changed_by_whom_and_why(): void
     {
-        self::assertSame(0, $this->artisanCode('feature:notify'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:announce'), $this->printed);
         self::assertSame(0, $this->artisanCode('feature:rollout', [
             'flag' => 'portal', 'percentage' => '20', '--reason' => "all <b>well</b>\nso far", '--actor' => 'alice',
         ]));
-        self::assertSame(0, $this->artisanCode('feature:notify'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:announce'), $this->printed);
         self::assertStringContainsString('mail: told of 1', $this->printed);
 
         $mail = $this->mails();
@@ -67,7 +67,7 @@ final class NotificationsTest extends TestCase
         self::assertStringContainsString('alice@', $mail[0]);
         self::assertStringContainsString("all <b>well</b>\nso far", \str_replace("\r", '', $mail[0]), 'as text it means nothing');
         self::assertStringContainsString('all &lt;b&gt;well&lt;/b&gt;', $mail[0], 'in HTML nobody writes markup');
-        self::assertSame(0, $this->artisanCode('feature:notify'));
+        self::assertSame(0, $this->artisanCode('feature:announce'));
         self::assertCount(1, $this->mails());
     }
 
@@ -75,10 +75,10 @@ final class NotificationsTest extends TestCase
     {
         $this->app->make('config')->set('flagstone.notify.mail.actions', ['kill', 'revive']);
         Notification::fake();
-        self::assertSame(0, $this->artisanCode('feature:notify'));
+        self::assertSame(0, $this->artisanCode('feature:announce'));
         self::assertSame(0, $this->artisanCode('feature:rollout portal 20 --reason=x'));
         self::assertSame(0, $this->artisanCode('feature:kill portal --reason=x'));
-        self::assertSame(0, $this->artisanCode('feature:notify'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:announce'), $this->printed);
         $told = [];
         Notification::assertSentOnDemand(FlagWasChanged::class, static function (FlagWasChanged $sent) use (&$told): bool {
             $told[] = $sent->change->action;
@@ -87,7 +87,7 @@ final class NotificationsTest extends TestCase
         });
         self::assertSame(['kill'], \array_values(\array_unique($told)));
         $this->app->make('config')->set('flagstone.notify.mail.actions', null);
-        self::assertSame(0, $this->artisanCode('feature:notify'));
+        self::assertSame(0, $this->artisanCode('feature:announce'));
         self::assertStringContainsString('mail: told of 0', $this->printed, 'what was passed over does not come later');
     }
 
@@ -95,14 +95,14 @@ final class NotificationsTest extends TestCase
     {
         self::assertFalse(\class_exists(SlackWebhookChannel::class));
         $this->app->make('config')->set('flagstone.notify', ['slack' => ['url' => self::WEBHOOK]]);
-        self::assertSame(0, $this->artisanCode('feature:notify'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:announce'), $this->printed);
         self::assertSame(0, $this->artisanCode('feature:kill', ['flag' => 'portal', '--reason' => '<!channel> @here *now* & then']));
-        self::assertSame(1, $this->artisanCode('feature:notify'));
+        self::assertSame(1, $this->artisanCode('feature:announce'));
         self::assertStringContainsString('composer require laravel/slack-notification-channel', $this->printed);
 
         require __DIR__ . '/doubles/slack.php';
         $this->app->make(ChannelManager::class)->extend('slack', static fn (): SlackWebhookChannel => new SlackWebhookChannel());
-        self::assertSame(0, $this->artisanCode('feature:notify --now'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:announce --now'), $this->printed);
         [[$address, $text]] = SlackWebhookChannel::$sent;
         self::assertSame(self::WEBHOOK, $address);
         self::assertStringStartsWith('*testing*: kill portal by ', $text);
@@ -117,9 +117,9 @@ final class NotificationsTest extends TestCase
         self::assertFileExists("$views/slack.blade.php");
         \file_put_contents("$views/mail-text.blade.php", 'Ask #flags about {{ $words->what() }}.');
         $this->refreshApplication();
-        self::assertSame(0, $this->artisanCode('feature:notify'));
+        self::assertSame(0, $this->artisanCode('feature:announce'));
         self::assertSame(0, $this->artisanCode('feature:kill portal --reason=x'));
-        self::assertSame(0, $this->artisanCode('feature:notify'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:announce'), $this->printed);
         self::assertStringContainsString('Ask #flags about kill portal.', $this->mails()[0]);
         \array_map('unlink', \glob("$views/*") ?: []);
     }
@@ -175,7 +175,7 @@ final class NotificationsTest extends TestCase
 
     public function test_a_sender_that_is_killed_loses_nothing_and_repeats_one_mail_at_most(): void
     {
-        self::assertSame(0, $this->artisanCode('feature:notify'));
+        self::assertSame(0, $this->artisanCode('feature:announce'));
         foreach ([20, 30, 40, 50, 60] as $percentage) {
             self::assertSame(0, $this->artisanCode("feature:rollout portal $percentage --reason=x"));
         }
@@ -200,14 +200,14 @@ final class NotificationsTest extends TestCase
                     \posix_kill(\getmypid(), \SIGKILL);
                 }
             });
-            $this->artisanCode('feature:notify --only=mail');
+            $this->artisanCode('feature:announce --only=mail');
             \posix_kill(\getmypid(), \SIGKILL);
         }
         \pcntl_waitpid($child, $status);
         self::assertTrue(\pcntl_wifsignaled($status));
         self::assertCount(2, \file($sent) ?: []);
 
-        self::assertSame(0, $this->artisanCode('feature:notify'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:announce'), $this->printed);
         $ids = \file($sent, \FILE_IGNORE_NEW_LINES) ?: [];
         self::assertSame([$expected[0], $expected[1], ...\array_slice($expected, 1)], $ids);
         \unlink($sent);
@@ -215,51 +215,51 @@ final class NotificationsTest extends TestCase
 
     public function test_two_senders_at_once_send_nothing_twice(): void
     {
-        self::assertSame(0, $this->artisanCode('feature:notify'));
+        self::assertSame(0, $this->artisanCode('feature:announce'));
         self::assertSame(0, $this->artisanCode('feature:kill portal --reason=x'));
         $held = Place::hold($this->app->storagePath() . "/framework/flagstone-notified-mail-{$this->id()}.json");
         self::assertNotNull($held);
         // Anybody held it, and nobody was told of a kill.
         $lock = $this->app->storagePath() . "/framework/flagstone-notified-mail-{$this->id()}.json.lock";
         self::assertSame(0, \fileperms($lock) & 0o007);
-        self::assertSame(0, $this->artisanCode('feature:notify'));
+        self::assertSame(0, $this->artisanCode('feature:announce'));
         self::assertStringContainsString('mail: another process is at it', $this->printed);
         self::assertStringContainsString('events: told of 1', $this->printed);
         unset($held);
-        self::assertSame(0, $this->artisanCode('feature:notify'));
+        self::assertSame(0, $this->artisanCode('feature:announce'));
         self::assertStringContainsString('mail: told of 1', $this->printed);
     }
 
     public function test_after_a_restored_backup_the_younger_changes_are_told(): void
     {
-        self::assertSame(0, $this->artisanCode('feature:notify'));
+        self::assertSame(0, $this->artisanCode('feature:announce'));
         foreach (['audit.jsonl', 'head'] as $file) {
             \copy("$this->store/$file", "$this->store/$file.backup");
         }
         foreach (['kill', 'revive', 'kill', 'revive'] as $command) {
             self::assertSame(0, $this->artisanCode("feature:$command portal" . ($command === 'kill' ? ' --reason=x' : '')));
         }
-        self::assertSame(0, $this->artisanCode('feature:notify'));
+        self::assertSame(0, $this->artisanCode('feature:announce'));
         self::assertStringContainsString('mail: told of 4', $this->printed);
 
         foreach (['audit.jsonl', 'head'] as $file) {
             \rename("$this->store/$file.backup", "$this->store/$file");
         }
         self::assertSame(0, $this->artisanCode('feature:kill', ['flag' => 'portal', '--reason' => 'after the restore']));
-        self::assertSame(0, $this->artisanCode('feature:notify'));
+        self::assertSame(0, $this->artisanCode('feature:announce'));
         self::assertStringContainsString('mail: told of 1', $this->printed);
         self::assertStringContainsString('after the restore', $this->mails()[4]);
     }
 
     public function test_the_status_tells_nobody_and_shows_where_each_is(): void
     {
-        self::assertSame(0, $this->artisanCode('feature:notify'));
+        self::assertSame(0, $this->artisanCode('feature:announce'));
         self::assertSame(0, $this->artisanCode('feature:kill portal --reason=x'));
-        self::assertSame(0, $this->artisanCode('feature:notify --status --json'));
+        self::assertSame(0, $this->artisanCode('feature:announce --status --json'));
         $rows = Value::items(\json_decode($this->printed, true), 'endpoints');
         self::assertSame(['events', 'mail'], \array_column($rows, 'endpoint'));
         self::assertSame([], $this->mails());
-        self::assertSame(1, $this->artisanCode('feature:notify --only=post'));
+        self::assertSame(1, $this->artisanCode('feature:announce --only=post'));
         self::assertStringContainsString('there is no endpoint "post", there are events, mail', $this->printed);
     }
 

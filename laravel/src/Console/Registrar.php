@@ -25,6 +25,8 @@ final class Registrar
 {
     private const COMMANDS = [
         AllowCommand::class,
+        AnnounceCommand::class,
+        ConvertCommand::class,
         DeleteCommand::class,
         DenyCommand::class,
         DisableCommand::class,
@@ -35,13 +37,11 @@ final class Registrar
         ForgetCommand::class,
         HealthCommand::class,
         HistoryCommand::class,
-        ImportCommand::class,
         IncidentCommand::class,
         InstallCommand::class,
         KillCommand::class,
         ListCommand::class,
         MakeCommand::class,
-        NotifyCommand::class,
         PlanCommand::class,
         PublishCommand::class,
         PullCommand::class,

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Events;
 
 /**
- * Flags of this store were changed, by any author and from any place. Dispatched by `feature:notify`, at least once for each
+ * Flags of this store were changed, by any author and from any place. Dispatched by `feature:announce`, at least once for each
  * change, in their order; again if the process died in a listener.
  */
 final class FlagChanged

@@ -24,7 +24,7 @@ $app = Skeleton::boot(static function (Application $app): void {
 $came = ['question' => $app->make('flagstone')->enabled('portal'), 'source' => $app->make('flagstone')->driver()->status()['source']];
 $kernel = $app->make(Kernel::class);
 foreach ([
-    'feature:list', 'feature:show portal', 'feature:doctor', 'feature:settings', 'feature:health', 'feature:routes portal', 'feature:make other', 'feature:import config', 'feature:import env', 'feature:reset portal',
+    'feature:list', 'feature:show portal', 'feature:doctor', 'feature:settings', 'feature:health', 'feature:routes portal', 'feature:make other', 'feature:convert config', 'feature:convert env', 'feature:reset portal',
     'feature:enable portal --yes', 'feature:publish', 'feature:kill portal --reason=x', 'feature:explain portal', 'feature:install', 'feature:stats', 'feature:history', 'feature:pull',
 ] as $line) {
     try {

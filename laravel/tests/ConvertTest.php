@@ -16,7 +16,7 @@ use Illuminate\Support\Facades\Schema;
 /**
  * Taking over what teams have: nobody's answer may change.
  */
-final class ImportTest extends TestCase
+final class ConvertTest extends TestCase
 {
     use Artisan;
 
@@ -68,7 +68,7 @@ final class ImportTest extends TestCase
             FEATURE_WAITS=0
             FEATURE_WAITS_PILOT_COMPANIES=acme,007
             ENV);
-        self::assertSame(0, $this->artisanCode('feature:import env'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:convert env'), $this->printed);
         self::assertSame([
             'customer_portal' => ['enabled' => true, 'rollout' => ['percentage' => 0], 'companies' => ['allow' => [15, 42, 103]]],
             'dark_mode' => ['enabled' => true],
@@ -79,19 +79,19 @@ final class ImportTest extends TestCase
         self::assertSame(0, $this->artisanCode('feature:publish', ['file' => "$this->folder/flags.json"]), $this->printed);
 
         // The same again changes nothing.
-        self::assertSame(0, $this->artisanCode('feature:import env --json'));
+        self::assertSame(0, $this->artisanCode('feature:convert env --json'));
         self::assertSame([false], \array_unique(\array_column(\json_decode($this->printed, true)['rows'], 'changes')));
     }
 
     public function test_a_list_may_let_in_besides_the_switch(): void
     {
         $this->dotenv("FEATURE_A=true\nFEATURE_A_TEST_COMPANIES=1\nFEATURE_B=false\nFEATURE_B_TEST_COMPANIES=1\n");
-        self::assertSame(0, $this->artisanCode('feature:import env --lists=also'));
+        self::assertSame(0, $this->artisanCode('feature:convert env --lists=also'));
         self::assertSame([
             'a' => ['enabled' => true, 'rollout' => ['percentage' => 100], 'companies' => ['allow' => [1]]],
             'b' => ['enabled' => true, 'rollout' => ['percentage' => 0], 'companies' => ['allow' => [1]]],
         ], $this->flags());
-        self::assertSame(1, $this->artisanCode('feature:import env --lists=never'));
+        self::assertSame(1, $this->artisanCode('feature:convert env --lists=never'));
     }
 
     public function test_the_environment_wins_over_dotenv_and_that_over_the_file(): void
@@ -101,9 +101,9 @@ final class ImportTest extends TestCase
             "b-two": false, "c": true}}');
         $this->dotenv("FEATURE_A=false\nFEATURE_B_TWO=true\n");
         \putenv('FEATURE_A=true');
-        self::assertSame(1, $this->artisanCode('feature:import env'));
+        self::assertSame(1, $this->artisanCode('feature:convert env'));
         self::assertStringContainsString('would change: a, b-two', $this->printed);
-        self::assertSame(0, $this->artisanCode('feature:import env --force'));
+        self::assertSame(0, $this->artisanCode('feature:convert env --force'));
         self::assertSame([
             'a' => [
                 'enabled' => true, 'owner' => 'team', 'rollout' => ['percentage' => 100, 'salt' => 's'],
@@ -120,7 +120,7 @@ final class ImportTest extends TestCase
         $this->dotenv("FEATURE_A=true\n");
         \putenv('FEATURE_A=true');
         \file_put_contents("$this->folder/.env.staging", "FEATURE_A=false\n");
-        self::assertSame(0, $this->artisanCode('feature:import', ['source' => 'env', '--dotenv' => "$this->folder/.env.staging"]));
+        self::assertSame(0, $this->artisanCode('feature:convert', ['source' => 'env', '--dotenv' => "$this->folder/.env.staging"]));
         self::assertSame(['a' => ['enabled' => false]], $this->flags());
     }
 
@@ -128,20 +128,20 @@ final class ImportTest extends TestCase
     {
         // For PHP "off" is true: old code had it on.
         $this->dotenv("FEATURE_A=off\nFEATURE_A_TEST_COMPANIES=1\nFEATURE_B=true\n");
-        self::assertSame(1, $this->artisanCode('feature:import env'));
+        self::assertSame(1, $this->artisanCode('feature:convert env'));
         self::assertStringContainsString('FEATURE_A is "off", expected true or false (1)', $this->printed);
         self::assertFileDoesNotExist("$this->folder/flags.json");
-        self::assertSame(0, $this->artisanCode('feature:import env --skip'));
+        self::assertSame(0, $this->artisanCode('feature:convert env --skip'));
         self::assertSame(['b' => ['enabled' => true]], $this->flags());
     }
 
     public function test_a_dry_run_shows_a_table_and_json_and_writes_nothing(): void
     {
         $this->dotenv("FEATURE_A=true\nFEATURE_A_TEST_COMPANIES=1\n");
-        self::assertSame(0, $this->artisanCode('feature:import env --dry-run'));
+        self::assertSame(0, $this->artisanCode('feature:convert env --dry-run'));
         self::assertMatchesRegularExpression('/\| a +\| \.env +\| new +\| 0 % \+ 1 company/', $this->printed);
         self::assertStringContainsString('"companies": { "allow": [1] }', $this->printed);
-        self::assertSame(0, $this->artisanCode('feature:import env --dry-run --json'));
+        self::assertSame(0, $this->artisanCode('feature:convert env --dry-run --json'));
         $data = \json_decode($this->printed, true);
         self::assertSame([1], $data['flags']['a']['companies']['allow']);
         self::assertFalse($data['written']);
@@ -158,17 +158,17 @@ final class ImportTest extends TestCase
             'd' => ['enabled' => true, 'colour' => 'red'],
             'e' => ['percentage' => 101],
         ]);
-        self::assertSame(1, $this->artisanCode('feature:import config'));
+        self::assertSame(1, $this->artisanCode('feature:convert config'));
         self::assertStringContainsString('features.d.colour is unknown', $this->printed);
         self::assertStringContainsString('features.e: percentage is 101, expected a number from 0 to 100', $this->printed);
-        self::assertSame(0, $this->artisanCode('feature:import config --skip'));
+        self::assertSame(0, $this->artisanCode('feature:convert config --skip'));
         self::assertSame([
             'a' => ['enabled' => true, 'rollout' => ['percentage' => 0], 'companies' => ['allow' => [1, 2]]],
             'b' => ['enabled' => true, 'rollout' => ['percentage' => 25, 'bucketing' => 'crc32'], 'companies' => ['allow' => [7]]],
             'c' => ['enabled' => false],
         ], $this->flags());
         $this->app->make('config')->set('features', null);
-        self::assertSame(2, $this->artisanCode('feature:import config'));
+        self::assertSame(2, $this->artisanCode('feature:convert config'));
     }
 
     /** The service by hand: an override decides, then the switch, then the percentage. */
@@ -206,7 +206,7 @@ final class ImportTest extends TestCase
                     ->insert(['feature_flag_id' => $id, 'company_id' => (string) $company, 'enabled' => $enabled]);
             }
         }
-        self::assertSame(0, $this->artisanCode('feature:import tables'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:convert tables'), $this->printed);
         self::assertStringContainsString('off but for its overrides: on at 0 % (the table has 60 %)', $this->printed);
         self::assertSame('crc32', $this->flags()['tenth']['rollout']['bucketing']);
         self::assertSame(0, $this->artisanCode('feature:publish', ['file' => "$this->folder/flags.json"]), $this->printed);
@@ -223,7 +223,7 @@ final class ImportTest extends TestCase
 
     public function test_tables_that_say_more_than_is_understood_are_refused(): void
     {
-        self::assertSame(2, $this->artisanCode('feature:import tables'));
+        self::assertSame(2, $this->artisanCode('feature:convert tables'));
         self::assertStringContainsString('there is no table feature_flags', $this->printed);
         Schema::create('feature_flags', static function (Blueprint $table): void {
             $table->string('key');
@@ -231,10 +231,10 @@ final class ImportTest extends TestCase
             $table->string('environment')->nullable();
         });
         DB::table('feature_flags')->insert([['key' => 'a', 'enabled' => 1, 'environment' => null]]);
-        self::assertSame(0, $this->artisanCode('feature:import tables'));
+        self::assertSame(0, $this->artisanCode('feature:convert tables'));
         self::assertSame(['a' => ['enabled' => true]], $this->flags());
         DB::table('feature_flags')->insert([['key' => 'b', 'enabled' => 1, 'environment' => 'staging']]);
-        self::assertSame(1, $this->artisanCode('feature:import tables'));
+        self::assertSame(1, $this->artisanCode('feature:convert tables'));
         self::assertStringContainsString('feature_flags.environment holds something that is not understood', $this->printed);
         Schema::create('feature_flag_overrides', static function (Blueprint $table): void {
             $table->string('flag_key');
@@ -246,11 +246,11 @@ final class ImportTest extends TestCase
             ['flag_key' => 'a', 'company_id' => '1', 'enabled' => 0],
             ['flag_key' => 'gone', 'company_id' => '1', 'enabled' => 0],
         ]);
-        self::assertSame(1, $this->artisanCode('feature:import tables'));
+        self::assertSame(1, $this->artisanCode('feature:convert tables'));
         self::assertStringContainsString('3 cannot be taken over', $this->printed);
         Schema::drop('feature_flags');
         Schema::create('feature_flags', static fn (Blueprint $table) => $table->string('key'));
-        self::assertSame(2, $this->artisanCode('feature:import tables'));
+        self::assertSame(2, $this->artisanCode('feature:convert tables'));
         self::assertStringContainsString('found the columns key, expected one of enabled', $this->printed);
     }
 
@@ -272,7 +272,7 @@ final class ImportTest extends TestCase
             $row('dark', 'company|7', 'false'),
             $row('App\Features\NewEditor', 'App\Models\Company|1', 'true'),
         ]);
-        self::assertSame(0, $this->artisanCode('feature:import pennant --skip'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:convert pennant --skip'), $this->printed);
         self::assertStringContainsString('scopes that are no company: App\Models\Company|acme (1)', $this->printed);
         self::assertSame([
             'App\Features\NewEditor' => ['enabled' => true, 'rollout' => ['percentage' => 0], 'companies' => ['allow' => [1]]],
@@ -288,19 +288,19 @@ final class ImportTest extends TestCase
             $row('theme', 'App\Models\Company|15', '"blue"'),
         ]);
         \unlink("$this->folder/flags.json");
-        self::assertSame(1, $this->artisanCode('feature:import pennant'));
+        self::assertSame(1, $this->artisanCode('feature:convert pennant'));
         self::assertStringContainsString('scopes that are no company: App\Models\User (2)', $this->printed);
         self::assertStringContainsString('scopes that are no company: text or numbers (1)', $this->printed);
         self::assertStringContainsString('theme: values other than true and false (1)', $this->printed);
         self::assertStringContainsString('5 cannot be taken over; nothing was written', $this->printed);
         self::assertFileDoesNotExist("$this->folder/flags.json");
-        self::assertSame(1, $this->artisanCode('feature:import', ['source' => 'pennant', '--company-class' => ['App\Models\User']]));
+        self::assertSame(1, $this->artisanCode('feature:convert', ['source' => 'pennant', '--company-class' => ['App\Models\User']]));
         self::assertStringContainsString('scopes that are no company: App\Models\Company (3)', $this->printed);
 
         // As config/flagstone.php says what a scope is.
         $scopes = ['App\Models\Firm' => 'company', 'App\Models\User' => 'user:company_id', 'int' => 'company'];
         $this->app->make('config')->set('flagstone.pennant.scopes', $scopes);
-        self::assertSame(1, $this->artisanCode('feature:import pennant'));
+        self::assertSame(1, $this->artisanCode('feature:convert pennant'));
         self::assertStringContainsString('App\Models\User (2)', $this->printed);
         self::assertStringNotContainsString('text or numbers', $this->printed);
     }
@@ -309,7 +309,7 @@ final class ImportTest extends TestCase
     {
         // It was named by a line of a file that the command itself had made, and --skip left nothing out.
         $this->app->make('config')->set('features', ['not a key' => true]);
-        self::assertSame(1, $this->artisanCode('feature:import config'));
+        self::assertSame(1, $this->artisanCode('feature:convert config'));
         self::assertStringContainsString('nothing was written', $this->printed);
         self::assertStringContainsString('not taken over: not a key of config/features.php: ', $this->printed);
         self::assertDoesNotMatchRegularExpression('/flags\.json|input:|:\d+:/', $this->printed);
@@ -322,10 +322,10 @@ final class ImportTest extends TestCase
     {
         // Nothing said where it was.
         $this->dotenv("APP_NAME=Shop\nFEATURE_A=off\n\nFEATURE_1=true\nexport FEATURE_B=true\nFEATURE_C_TEST_COMPANIES=1;2\n");
-        self::assertSame(1, $this->artisanCode('feature:import env --dry-run'));
+        self::assertSame(1, $this->artisanCode('feature:convert env --dry-run'));
         $long = \str_repeat('X', 300);
         $this->dotenv("APP_NAME=Shop\nFEATURE_A=off\n\nFEATURE_$long=true\nexport FEATURE_B=true\nFEATURE_C_TEST_COMPANIES=1;2\n");
-        self::assertSame(0, $this->artisanCode('feature:import env --skip'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:convert env --skip'), $this->printed);
         foreach (['.env:2: FEATURE_A is "off"', ".env:4: FEATURE_$long: ", '.env:6: FEATURE_C_TEST_COMPANIES is "1;2"'] as $text) {
             self::assertStringContainsString("not taken over: $text", $this->printed);
         }
@@ -337,12 +337,12 @@ final class ImportTest extends TestCase
         // It exited with 0 where the import was refused: a flag that would change, a file with errors.
         \file_put_contents("$this->folder/flags.json", '{"flags": {"a": false}}');
         $this->dotenv("FEATURE_A=true\n");
-        self::assertSame(1, $this->artisanCode('feature:import env --dry-run'));
+        self::assertSame(1, $this->artisanCode('feature:convert env --dry-run'));
         self::assertStringContainsString('would change: a', $this->printed);
-        self::assertSame(0, $this->artisanCode('feature:import env --dry-run --force'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:convert env --dry-run --force'), $this->printed);
         $text = '{"flags": {"b": {"enabld": true}}}';
         \file_put_contents("$this->folder/flags.json", $text);
-        self::assertSame(2, $this->artisanCode('feature:import env --dry-run'));
+        self::assertSame(2, $this->artisanCode('feature:convert env --dry-run'));
         self::assertStringContainsString('flags.json:1:', $this->printed);
         self::assertSame($text, \file_get_contents("$this->folder/flags.json"));
     }
@@ -354,7 +354,7 @@ final class ImportTest extends TestCase
             . ' "environments": {"production": {"flags": {"a": {"enabled": true}, "c": {"rollout": {"percentage": 10}}}}}}';
         \file_put_contents("$this->folder/flags.json", $text);
         $this->dotenv("FEATURE_A=false\nFEATURE_B=false\nFEATURE_C=true\n");
-        self::assertSame(0, $this->artisanCode('feature:import env --force --json'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:convert env --force --json'), $this->printed);
         self::assertSame([
             ['in production, whose part of the file decides: on'], [], ['in production, whose part of the file decides: off → 10 %'],
         ], \array_column(\json_decode($this->printed, true)['rows'], 'notes'));
@@ -365,20 +365,20 @@ final class ImportTest extends TestCase
         // 15.0 became a company of that name, and a collection a pilot for nobody.
         foreach (['15.0,042', '1.5E+3', '+15'] as $list) {
             $this->dotenv("FEATURE_A=true\nFEATURE_A_TEST_COMPANIES=$list\n");
-            self::assertSame(1, $this->artisanCode('feature:import env'), $list);
+            self::assertSame(1, $this->artisanCode('feature:convert env'), $list);
             self::assertStringContainsString("FEATURE_A_TEST_COMPANIES is \"$list\", expected", $this->printed);
         }
         $this->dotenv("FEATURE_A=true\nFEATURE_A_TEST_COMPANIES=15,042\n");
-        self::assertSame(0, $this->artisanCode('feature:import env'));
+        self::assertSame(0, $this->artisanCode('feature:convert env'));
         self::assertStringContainsString('042 is a text, and not the company 42', $this->printed);
         self::assertSame([15, '042'], $this->flags()['a']['companies']['allow']);
         foreach ([[15.0], 15.0, new \stdClass()] as $companies) {
             \config(['features' => ['b' => ['enabled' => true, 'companies' => $companies]]]);
-            self::assertSame(1, $this->artisanCode('feature:import config'));
+            self::assertSame(1, $this->artisanCode('feature:convert config'));
             self::assertStringContainsString('expected companies\' ids', $this->printed);
         }
         \config(['features' => ['b' => true, 'b_test_companies' => \collect([15, '16'])]]);
-        self::assertSame(0, $this->artisanCode('feature:import config'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:convert config'), $this->printed);
         self::assertSame([15, 16], $this->flags()['b']['companies']['allow']);
     }
 
@@ -394,7 +394,7 @@ final class ImportTest extends TestCase
             JSON;
         \file_put_contents("$this->folder/flags.json", $text);
         $this->dotenv("FEATURE_FOO_BAR=true\nFEATURE_NEW=false\n");
-        self::assertSame(0, $this->artisanCode('feature:import env --force'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:convert env --force'), $this->printed);
         self::assertSame(
             \str_replace(
                 ['"foo_bar":   false', '"foo-bar": false }'],
@@ -403,7 +403,7 @@ final class ImportTest extends TestCase
             ),
             \file_get_contents("$this->folder/flags.json"),
         );
-        self::assertSame(0, $this->artisanCode('feature:import env --force'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:convert env --force'), $this->printed);
         self::assertStringContainsString('"rate": 1.0', (string) \file_get_contents("$this->folder/flags.json"));
         self::assertSame(0, $this->artisanCode('feature:make another'), $this->printed);
         $this->app->instance(Binary::class, new Binary('/nonexistent/flagstone'));
@@ -416,7 +416,7 @@ final class ImportTest extends TestCase
     {
         $import = function (array $features): array {
             \config(['features' => $features]);
-            self::assertSame(0, $this->artisanCode('feature:import config --force'), $this->printed);
+            self::assertSame(0, $this->artisanCode('feature:convert config --force'), $this->printed);
 
             return \array_map(static fn (mixed $flag): bool => \is_array($flag) ? $flag['enabled'] : $flag, $this->flags());
         };
@@ -445,13 +445,13 @@ final class ImportTest extends TestCase
     public function test_a_list_with_other_separators_is_refused(string $list): void
     {
         $this->dotenv("FEATURE_A=true\nFEATURE_A_TEST_COMPANIES=\"$list\"\n");
-        self::assertSame(1, $this->artisanCode('feature:import env --json'));
+        self::assertSame(1, $this->artisanCode('feature:convert env --json'));
         self::assertStringContainsString('FEATURE_A_TEST_COMPANIES is', $this->printed);
-        self::assertSame(0, $this->artisanCode('feature:import env --json --skip'));
+        self::assertSame(0, $this->artisanCode('feature:convert env --json --skip'));
         self::assertSame([], \json_decode($this->printed, true)['rows'], 'nor is the switch alone taken over');
         foreach ([$list, [$list]] as $companies) {
             \config(['features' => ['a' => ['enabled' => true, 'companies' => $companies], 'b_test_companies' => $companies, 'b' => true]]);
-            self::assertSame(1, $this->artisanCode('feature:import config --json'));
+            self::assertSame(1, $this->artisanCode('feature:convert config --json'));
             self::assertCount(2, \json_decode($this->printed, true)['refused']);
         }
     }
@@ -459,17 +459,17 @@ final class ImportTest extends TestCase
     public function test_a_pilot_with_an_empty_list_is_a_pilot_and_what_goes_with_a_switch_is_not_lost(): void
     {
         $this->dotenv("FEATURE_NEWUI=true\nFEATURE_NEWUI_TEST_COMPANIES=\nFEATURE_X=true\nFEATURE_X_ROLLOUT=10\nFEATURE_newEditor=true\nFEATURE_MAX_USERS=1\n");
-        self::assertSame(1, $this->artisanCode('feature:import env --json'));
+        self::assertSame(1, $this->artisanCode('feature:convert env --json'));
         $refused = \implode("\n", \array_keys(\json_decode($this->printed, true)['refused']));
         foreach (['FEATURE_X_ROLLOUT is "10"', 'FEATURE_X goes with FEATURE_X_ROLLOUT', 'FEATURE_newEditor: expected a name of capital letters'] as $text) {
             self::assertStringContainsString($text, $refused);
         }
-        self::assertSame(0, $this->artisanCode('feature:import env --skip'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:convert env --skip'), $this->printed);
         self::assertStringContainsString('1 is taken for on', $this->printed);
         $pilot = ['enabled' => true, 'rollout' => ['percentage' => 0]];
         self::assertSame(['max_users' => ['enabled' => true], 'newui' => $pilot], $this->flags());
         \config(['features' => ['y' => true, 'y_test_companies' => [], 'z' => ['enabled' => true, 'companies' => '']]]);
-        self::assertSame(0, $this->artisanCode('feature:import config'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:convert config'), $this->printed);
         self::assertSame([$pilot, $pilot], [$this->flags()['y'], $this->flags()['z']]);
     }
 
@@ -478,7 +478,7 @@ final class ImportTest extends TestCase
         $before = \ini_set('serialize_precision', '17');
         try {
             \config(['features' => ['x' => ['enabled' => true, 'percentage' => 33.3], 'y' => ['enabled' => true, 'percentage' => '12.3']]]);
-            self::assertSame(0, $this->artisanCode('feature:import config'), $this->printed);
+            self::assertSame(0, $this->artisanCode('feature:convert config'), $this->printed);
             self::assertSame(['33.3', '0.0', '1.0'], \array_map(Json::text(...), [33.3, 0.0, 1.0]));
             foreach ([0.1, 1e25, 1 / 3, -2.5e-7, 123456789.125, 1e15, \PHP_FLOAT_MAX] as $number) {
                 self::assertSame($number, \json_decode(Json::text($number)));
@@ -496,7 +496,7 @@ final class ImportTest extends TestCase
         $text = "{ \"flags\": {\n  \"a\": { \"enabled\":\n true,\n \"variants\": { \"x\": { \"weight\": 100,\n  \"value\": 1 } } },\n\n\n\"b\": { \"enabld\": true } } }\n";
         \file_put_contents("$this->folder/flags.json", $text);
         $this->dotenv("FEATURE_C=true\n");
-        self::assertSame(2, $this->artisanCode('feature:import env'));
+        self::assertSame(2, $this->artisanCode('feature:convert env'));
         self::assertStringContainsString('flags.json:8:', $this->printed);
         self::assertSame($text, \file_get_contents("$this->folder/flags.json"));
     }
@@ -511,7 +511,7 @@ final class ImportTest extends TestCase
         foreach ([['dark', '__laravel_null', 'true'], ['dark', 'company|15', 'false'], ['alone', '__laravel_null', 'true']] as [$name, $scope, $value]) {
             DB::table('features')->insert(['name' => $name, 'scope' => $scope, 'value' => $value]);
         }
-        self::assertSame(0, $this->artisanCode('feature:import pennant'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:convert pennant'), $this->printed);
         self::assertSame([0, 0], \array_map(static fn (array $flag): int => $flag['rollout']['percentage'], \array_values($this->flags())));
         self::assertStringContainsString("a guest's, and not taken over", $this->printed);
     }
@@ -524,7 +524,7 @@ final class ImportTest extends TestCase
             'f' => ['enabled' => true, 'percentage' => \NAN], 'g' => ['enabled' => false, 'active' => true], 'h' => ['enabled' => true, 'companies' => null],
             'i' => ['enabled' => true, 'companies' => [1]], 'i_test_companies' => [2], 'j' => ['enabled' => true, 'companies' => true], 'k' => ['enabled' => true, 'companies' => 'true'], 'l' => [],
         ]]);
-        self::assertSame(1, $this->artisanCode('feature:import config --json'));
+        self::assertSame(1, $this->artisanCode('feature:convert config --json'));
         $refused = \implode("\n", \array_keys(\json_decode($this->printed, true)['refused']));
         foreach ([
             'features.a: percentage is null, expected a number', 'features.d: percentage is null', 'features.f: percentage is ', 'features.g: enabled is there twice, the second time as active',
@@ -532,7 +532,7 @@ final class ImportTest extends TestCase
         ] as $text) {
             self::assertStringContainsString($text, $refused);
         }
-        self::assertSame(0, $this->artisanCode('feature:import config --skip'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:convert config --skip'), $this->printed);
         self::assertSame(['b', 'c', 'e', 'h'], \array_keys($this->flags()));
         self::assertSame(0, $this->artisanCode('feature:publish', ['file' => "$this->folder/flags.json"]), $this->printed);
         foreach (['b', 'c', 'e', 'h'] as $flag) {
@@ -544,19 +544,19 @@ final class ImportTest extends TestCase
     {
         foreach (['null', '(null)', 'NULL', 'empty', '(empty)', ''] as $text) {
             $this->dotenv("FEATURE_A=true\nFEATURE_A_TEST_COMPANIES=$text\n");
-            self::assertSame(0, $this->artisanCode('feature:import env --force'), $this->printed);
+            self::assertSame(0, $this->artisanCode('feature:convert env --force'), $this->printed);
             self::assertSame(['enabled' => true, 'rollout' => ['percentage' => 0]], $this->flags()['a'], $text);
         }
         foreach (['true', '(false)'] as $text) {
             $this->dotenv("FEATURE_A=true\nFEATURE_A_TEST_COMPANIES=$text\n");
-            self::assertSame(1, $this->artisanCode('feature:import env --force'), $text);
+            self::assertSame(1, $this->artisanCode('feature:convert env --force'), $text);
             self::assertStringContainsString('FEATURE_A_TEST_COMPANIES is', $this->printed);
         }
     }
 
     public function test_a_dotenv_that_is_not_there_is_refused(): void
     {
-        self::assertSame(1, $this->artisanCode("feature:import env --dotenv=$this->folder/none.env"));
+        self::assertSame(1, $this->artisanCode("feature:convert env --dotenv=$this->folder/none.env"));
         self::assertStringContainsString("none.env\", expected a .env file", $this->printed);
     }
 
@@ -564,13 +564,13 @@ final class ImportTest extends TestCase
     {
         foreach (['PERCENTAGE=1', 'ROLLOUT=0', 'ROLLOUT_PERCENTAGE=', 'PCT=1'] as $line) {
             $this->dotenv("FEATURE_X=true\nFEATURE_X_$line\n");
-            self::assertSame(1, $this->artisanCode('feature:import env'), $line);
+            self::assertSame(1, $this->artisanCode('feature:convert env'), $line);
             self::assertStringContainsString('is a percentage, expected a switch', $this->printed);
-            self::assertSame(0, $this->artisanCode('feature:import env --skip --json'));
+            self::assertSame(0, $this->artisanCode('feature:convert env --skip --json'));
             self::assertSame([], \json_decode($this->printed, true)['rows'], $line);
         }
         $this->dotenv("FEATURE_X=true\nFEATURE_X_ROLLOUT=true\nFEATURE_Y_ROLLOUT=1\n");
-        self::assertSame(0, $this->artisanCode('feature:import env'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:convert env'), $this->printed);
         self::assertSame(['x', 'x_rollout', 'y_rollout'], \array_keys($this->flags()));
     }
 
@@ -609,14 +609,14 @@ final class ImportTest extends TestCase
             DB::table('feature_flag_overrides')
                 ->insert(['feature_flag_id' => $id, 'company_id' => (string) $company, 'enabled' => $on, 'until' => $until, 'expires_at' => $ends, 'deleted_at' => $at]);
         }
-        self::assertSame(1, $this->artisanCode('feature:import tables --json'));
+        self::assertSame(1, $this->artisanCode('feature:convert tables --json'));
         $refused = \json_decode($this->printed, true)['refused'];
         self::assertSame([
             'feature_flags: all is on, and its percentage is NULL: write 100 for everybody or 0 for nobody', 'feature_flags.team holds something that is not understood',
             'feature_flags: twice cannot be read, or is there twice', 'feature_flag_overrides.expires_at holds something that is not understood',
             'feature_flag_overrides.until holds something that is not understood', 'feature_flag_overrides: unread for company "" cannot be read, or is there twice',
         ], \array_map(static fn (string $why): string => (string) \preg_replace('/twice: .*/', 'twice', $why), \array_keys($refused)));
-        self::assertSame(0, $this->artisanCode('feature:import tables --skip'), $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:convert tables --skip'), $this->printed);
         self::assertSame(['search', 'off', 'ended'], \array_keys($this->flags()));
         self::assertSame(0, $this->artisanCode('feature:publish', ['file' => "$this->folder/flags.json"]), $this->printed);
         foreach (['ended', 'off', 'search'] as $flag) {

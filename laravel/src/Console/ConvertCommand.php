@@ -24,9 +24,9 @@ use stdClass;
 /**
  * @phpstan-import-type Row from Importer
  */
-final class ImportCommand extends FlagCommand
+final class ConvertCommand extends FlagCommand
 {
-    protected $signature = 'feature:import
+    protected $signature = 'feature:convert
         {source : env, config, tables or pennant}
         {--dotenv= : Of env: another file than .env}
         {--lists=only : Of env and config: a switch lets in the listed companies "only", or these "also"}

@@ -16,9 +16,9 @@ use RuntimeException;
  * For Laravel's scheduler: reports changes of the store's flags to the application's listeners, by mail and to Slack. Exit code 0:
  * all are told; 1: at least one is not, and is tried again; 2: could not tell.
  */
-final class NotifyCommand extends FlagCommand
+final class AnnounceCommand extends FlagCommand
 {
-    protected $signature = 'feature:notify
+    protected $signature = 'feature:announce
         {--only=* : This endpoint: events, mail or slack}
         {--now : Also what failed and is to be tried again later}
         {--status : Tell nobody; say how far each is}
