@@ -131,7 +131,8 @@ return [
 
         /*
          * The store of config/pennant.php, such as 'database', for features that are not flags: it answers for them and takes their
-         * writes, so that one feature moves at a time. Null answers them only by their definitions in code.
+         * writes, so that one feature moves at a time. Null answers them only by their definitions in code. While not every flag
+         * is known, since the store cannot be read, they are off.
          */
         'fallback' => null,
     ],

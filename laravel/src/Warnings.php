@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel;
 
 use Flagstone\Laravel\Contracts\Driver;
+use Flagstone\Laravel\Drivers\DefinitionState;
 use Flagstone\Laravel\Exceptions\IncomparableAttribute;
 use Flagstone\Laravel\Exceptions\InvalidSetting;
 use Flagstone\Laravel\Exceptions\UnknownCompany;
@@ -41,7 +42,13 @@ final class Warnings
         $reason = $explained['reason'];
         $this->unknownAttributes($flag, $explained);
         if ($reason === 'unknown_flag') {
-            $this->unknown(UnknownFlag::named($flag, $driver->names()));
+            $status = $driver->status();
+            $problem = DefinitionState::problem($status);
+            if ($problem !== null) {
+                $this->degraded($problem);
+            } elseif (!\in_array($flag, $status['killed'], true)) {
+                $this->unknown(UnknownFlag::named($flag, $driver->names()));
+            }
         } elseif ($reason === 'no_snapshot') {
             $this->none($driver->status()['last_error']);
         } elseif ($reason === 'no_company' && $subject->signedIn) {

@@ -12,6 +12,8 @@ use Flagstone\Laravel\Pennant\ManagedExternally;
 use Flagstone\Laravel\Tests\Support\Firm;
 use Illuminate\Contracts\Console\Kernel;
 use Illuminate\Foundation\Application;
+use Illuminate\Log\Events\MessageLogged;
+use Illuminate\Support\Facades\Event;
 use Laravel\Pennant\Drivers\Decorator;
 use Laravel\Pennant\Drivers\StoringDriver;
 use Laravel\Pennant\FeatureManager;
@@ -50,6 +52,8 @@ final class PennantFallbackTest extends TestCase
     protected function setUp(): void
     {
         parent::setUp();
+        // The extension says there why a store cannot be read.
+        \ini_set('error_log', '/dev/null');
         $this->publish(['portal' => ['enabled' => true, 'rollout' => ['percentage' => 0], 'companies' => ['allow' => [15]]]]);
         $this->manager()->extend('stores', fn (): StoringDriver => new StoringDriver());
     }
@@ -109,7 +113,6 @@ final class PennantFallbackTest extends TestCase
         $store->set('moves', $one, true);
         self::assertTrue($store->get('moves', $one));
         $this->publish(['moves' => false]);
-        $store->flushCache();
         self::assertFalse($store->get('moves', $one));
     }
 
@@ -127,6 +130,124 @@ final class PennantFallbackTest extends TestCase
         $store->flushCache();
         self::assertTrue($store->get('portal', $one));
         $this->publish(['portal' => false]);
+        self::assertFalse($store->get('portal', $one));
+    }
+
+    public function test_a_feature_is_off_and_not_written_while_the_flags_cannot_be_read(): void
+    {
+        // A worker without definitions took every flag for a feature of the other store, killed ones included.
+        $one = new Firm(['id' => 15]);
+        $store = $this->manager()->store('flagstone');
+        $this->manager()->store('database')->set('portal', $one, true);
+        $this->flagstoneCommand('kill', 'portal', '--reason', 'test');
+        foreach (['missing' => null, 'writable by everybody' => 0o777] as $state => $mode) {
+            $path = Support\Store::unused('store');
+            if ($mode !== null) {
+                \mkdir($path);
+                \chmod($path, $mode);
+            }
+            \flagstone_use($path);
+            self::assertSame('no_snapshot', \feature_explain('portal')['reason'], $state);
+            self::assertFalse($store->get('portal', $one), $state);
+            self::assertSame(['portal' => [false], 'unmoved' => [false]], $store->getAll(['portal' => [$one], 'unmoved' => [$one]]), $state);
+            foreach ([
+                fn () => $store->getDriver()->set('portal', $one, true), fn () => $store->getDriver()->setForAllScopes('portal', true),
+                fn () => $store->getDriver()->delete('portal', $one), fn () => $store->getDriver()->purge(['portal']),
+            ] as $write) {
+                try {
+                    $write();
+                    self::fail($state);
+                } catch (ManagedExternally $problem) {
+                    self::assertStringContainsString($path, $problem->getMessage(), $state);
+                    self::assertSame('php artisan feature:doctor', $problem->command);
+                }
+            }
+            \flagstone_use(Support\Store::path());
+            self::assertFalse($store->get('portal', $one), 'the cache kept nothing');
+            $this->flagstoneCommand('revive', 'portal');
+            self::assertTrue($store->get('portal', $one), 'the cache kept nothing');
+            $this->flagstoneCommand('kill', 'portal', '--reason', 'test');
+        }
+    }
+
+    public function test_definitions_in_code_do_not_answer_while_the_flags_cannot_be_read(): void
+    {
+        // A killed flag was on in a worker without definitions.
+        $this->fallback = null;
+        $this->refreshApplication();
+        $driver = $this->manager()->store('flagstone')->getDriver();
+        $driver->define('portal', fn (): bool => true);
+        \flagstone_use(Support\Store::unused('store'));
+        self::assertFalse($driver->get('portal', new Firm(['id' => 15])));
+        self::assertFalse($driver->get('portal', 15), 'a scope that means nothing');
+    }
+
+    public function test_a_feature_is_off_where_older_definitions_than_the_newest_answer(): void
+    {
+        // A flag of the newest generation alone was taken for a feature of the other store.
+        $one = new Firm(['id' => 15]);
+        $store = $this->manager()->store('flagstone');
+        $this->manager()->store('database')->set('moves', $one, true);
+        $this->publish(['portal' => true, 'moves' => true]);
+        $path = Support\Store::unused('store');
+        \exec('cp -a ' . \escapeshellarg(Support\Store::path()) . ' ' . \escapeshellarg($path));
+        $snapshots = \glob("$path/snapshots/*.snapshot");
+        \unlink(\end($snapshots));
+        \flagstone_use($path);
+        self::assertSame(['unknown_flag', 'previous'], [\feature_explain('moves')['reason'], \flagstone_status()['source']]);
+        $logged = [];
+        Event::listen(MessageLogged::class, function (MessageLogged $event) use (&$logged): void {
+            $logged[] = $event->message;
+        });
+        self::assertFalse($store->get('moves', $one));
+        self::assertSame([false], $store->getAll(['moves' => [$one]])['moves']);
+        self::assertStringStartsWith('Flags are answered from older definitions than are published: generation', $logged[0]);
+        $this->expectException(ManagedExternally::class);
+        $store->getDriver()->set('moves', $one, true);
+    }
+
+    public function test_a_readable_empty_store_leaves_features_to_the_other_store(): void
+    {
+        $path = Support\Store::unused('store');
+        Support\Store::initialize($path);
+        \flagstone_use($path);
+        $one = new Firm(['id' => 15]);
+        $store = $this->manager()->store('flagstone');
+        $store->set('portal', $one, true);
+        self::assertTrue($store->get('portal', $one));
+        Support\Store::run('kill', 'portal', '--force', '--reason', 'test', '--store', $path);
+        \flagstone_refresh();
+        self::assertFalse($store->get('portal', $one), 'killed before it is published');
+        \flagstone_use(Support\Store::path());
+        $this->flagstoneCommand('kill', 'unmoved', '--force', '--reason', 'test');
+        self::assertFalse($store->get('unmoved', $one), 'the same beside other flags');
+    }
+
+    public function test_a_feature_that_pennant_cached_is_asked_anew_once_it_is_a_flag(): void
+    {
+        // The cached answer stayed, through a kill too, for as long as the process ran.
+        $store = $this->manager()->store('flagstone');
+        [$one, $two] = [new Firm(['id' => 15]), new Firm(['id' => 16])];
+        foreach ([$one, $two] as $scope) {
+            $store->set('moves', $scope, true);
+            self::assertTrue($store->get('moves', $scope));
+        }
+        $this->publish(['moves' => ['enabled' => true, 'companies' => ['deny' => [16]]]]);
+        self::assertSame([true, false], [$store->get('moves', $one), $store->get('moves', $two)]);
+        $this->flagstoneCommand('kill', 'moves', '--reason', 'test');
+        self::assertFalse($store->get('moves', $one));
+        self::assertFalse($store->isCached('moves', $one));
+    }
+
+    public function test_the_cache_keeps_no_flag_after_a_write_for_all_scopes(): void
+    {
+        // Pennant replaces its cache then: the new one kept flags.
+        $store = $this->manager()->store('flagstone');
+        $one = new Firm(['id' => 15]);
+        self::assertTrue($store->get('portal', $one));
+        $store->setForAllScopes('unmoved', true);
+        self::assertTrue($store->get('portal', $one));
+        $this->flagstoneCommand('kill', 'portal', '--reason', 'test');
         self::assertFalse($store->get('portal', $one));
     }
 

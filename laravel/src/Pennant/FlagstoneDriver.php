@@ -19,6 +19,7 @@ use Laravel\Pennant\Events\UnknownFeatureResolved;
  *
  * A feature that is not a flag belongs to the Pennant store named by pennant.fallback in config/flagstone.php: reads, writes,
  * purges and drawn values. Without that store, its Pennant definition is evaluated at each question, since nothing is stored.
+ * While the newest definitions cannot be read, a feature without a flag is off and not written: it may be a flag that is killed.
  * The value of a flag that is on is its variant's value, else its variant's name, else true.
  *
  * Needs only Pennant's contract Driver; newer versions get a subclass with the contracts that they have.
@@ -30,6 +31,7 @@ class FlagstoneDriver implements Driver
 
     public function __construct(
         private readonly Flagstone $flagstone,
+        private readonly FlagNames $names,
         private readonly Scopes $scopes,
         private readonly Warnings $warnings,
         private readonly Fallback $fallback,
@@ -69,10 +71,10 @@ class FlagstoneDriver implements Driver
      */
     public function getAll(array $features): array
     {
-        $this->fallback->uncache($this->has(...));
+        $this->fallback->uncache($this->names->has(...));
         $others = [];
         foreach ($features as $feature => $scopes) {
-            if ($this->fallback->store() !== null && \is_array($scopes) && $scopes !== [] && !$this->has((string) $feature)) {
+            if ($this->fallback->store() !== null && \is_array($scopes) && $scopes !== [] && !$this->names->has((string) $feature)) {
                 $others[$feature] = $scopes;
             }
         }
@@ -90,10 +92,10 @@ class FlagstoneDriver implements Driver
 
     public function get(string $feature, mixed $scope): mixed
     {
-        $this->fallback->uncache($this->has(...));
+        $this->fallback->uncache($this->names->has(...));
         $driver = $this->flagstone->driver();
         $subject = $this->scopes->subject($scope);
-        if ($subject?->problem() !== null && $this->has($feature)) {
+        if ($subject?->problem() !== null && $this->names->has($feature)) {
             return $this->flagstone->unanswered($feature, $subject);
         }
         if ($subject !== null) {
@@ -102,17 +104,16 @@ class FlagstoneDriver implements Driver
                 return $this->value($feature, $subject, $context);
             }
         }
-        $reason = $driver->explain($feature, $subject?->company)['reason'];
-        if ($reason === 'unknown_flag' || $reason === 'no_snapshot') {
+        if (!$this->names->has($feature)) {
             return $this->fallBack($feature, $scope);
         }
-        if ($subject === null) {
+        if ($subject === null && $this->names->problem($feature) === null) {
             $this->warnings->unknownScope($feature, $scope);
-        } else {
-            $this->flagstone->noted($feature, $subject);
+
+            return false;
         }
 
-        return false;
+        return $this->flagstone->noted($feature, $subject ?? new Subject());
     }
 
     /** @throws ManagedExternally */
@@ -142,7 +143,10 @@ class FlagstoneDriver implements Driver
     public function purge(?array $features): void
     {
         $named = $features === null ? null : Value::texts(['features' => $features], 'features');
-        $own = \array_filter($named ?? [], $this->has(...));
+        foreach ($named ?? [] as $feature) {
+            $this->needKnown($feature);
+        }
+        $own = \array_filter($named ?? [], $this->names->has(...));
         $store = $this->fallback->store();
         if ($store === null || $own !== []) {
             throw ManagedExternally::purge($own === [] ? $named : \array_values($own));
@@ -150,25 +154,29 @@ class FlagstoneDriver implements Driver
         $store->purge($named);
     }
 
-    /** True if Flagstone has a flag of that name. */
-    private function has(string $feature): bool
-    {
-        return \in_array($feature, $this->flagstone->driver()->names(), true);
-    }
-
     /**
      * The store of features that are not flags.
      *
      * @param Closure(): ManagedExternally $why
-     * @throws ManagedExternally if the feature is a flag, or there is no such store
+     * @throws ManagedExternally if the feature is a flag, or may be one, or there is no such store
      */
     private function other(string $feature, Closure $why): Driver
     {
-        if ($this->has($feature)) {
+        $this->needKnown($feature);
+        if ($this->names->has($feature)) {
             throw $why();
         }
 
         return $this->fallback->store() ?? throw ManagedExternally::unknown($feature);
+    }
+
+    /** @throws ManagedExternally if it is not known whether the feature is a flag */
+    private function needKnown(string $feature): void
+    {
+        $problem = $this->names->problem($feature);
+        if ($problem !== null) {
+            throw ManagedExternally::undetermined($feature, $problem);
+        }
     }
 
     /** @param array<string, mixed> $context */

@@ -11,9 +11,9 @@ use LogicException;
  */
 final class ManagedExternally extends LogicException
 {
-    private function __construct(string $what, public readonly string $command)
+    private function __construct(string $what, public readonly string $command, string $why = "its features are Flagstone's")
     {
-        parent::__construct("Pennant cannot $what: its features are Flagstone's. Instead: $command");
+        parent::__construct("Pennant cannot $what: $why. Instead: $command");
     }
 
     public static function set(string $feature, int|string|null $company, mixed $value): self
@@ -53,6 +53,12 @@ final class ManagedExternally extends LogicException
             "change \"$feature\", which no flag defines",
             'add it to flags.json, or name a Pennant store for such features in config/flagstone.php, pennant.fallback',
         );
+    }
+
+    /** A feature that is perhaps a flag. */
+    public static function undetermined(string $feature, string $problem): self
+    {
+        return new self("change \"$feature\"", 'php artisan feature:doctor', "whether a flag defines it is not known ($problem)");
     }
 
     /** @param ?array<array-key, string> $features */

@@ -47,8 +47,11 @@ final class Registrar
         return function (Application $app) use ($scopes, $fallback, $drivers): FlagstoneDriver {
             foreach ($drivers as $contract => $driver) {
                 if (\interface_exists($contract)) {
+                    $flagstone = $app->make(Flagstone::class);
+
                     return new $driver(
-                        $app->make(Flagstone::class),
+                        $flagstone,
+                        new FlagNames($flagstone),
                         new Scopes($app, $scopes),
                         $app->make(Warnings::class),
                         new Fallback($this, 'flagstone', $fallback),

@@ -19,10 +19,15 @@ final class Store
     {
         if (self::$path === null) {
             self::$path = self::unused('store');
-            self::run('init', self::$path, '--environment', 'testing');
+            self::initialize(self::$path);
         }
 
         return self::$path;
+    }
+
+    public static function initialize(string $path): void
+    {
+        self::run('init', $path, '--environment', 'testing');
     }
 
     /** A directory that only this user can write. */
@@ -68,7 +73,7 @@ final class Store
         return self::run(...$arguments, ...['--store', self::path()]);
     }
 
-    private static function run(string ...$arguments): string
+    public static function run(string ...$arguments): string
     {
         $command = \implode(' ', \array_map(\escapeshellarg(...), [self::setting('FLAGSTONE_BIN'), ...$arguments]));
         \exec($command . ' 2>&1', $lines, $status);

@@ -30,6 +30,18 @@ final class Decorator
         return $value;
     }
 
+    /** Pennant's is protected, and what it loads ahead goes by it. */
+    public function isCached(string $feature, mixed $scope): bool
+    {
+        return $this->cache->search(static fn (array $item): bool => $item['feature'] === $feature && $item['scope'] === $scope) !== false;
+    }
+
+    public function setForAllScopes(string $feature, mixed $value): void
+    {
+        $this->driver->setForAllScopes($feature, $value);
+        $this->cache = $this->cache->reject(static fn (array $item): bool => $item['feature'] === $feature);
+    }
+
     public function flushCache(): void
     {
         $this->cache = new Collection();
