@@ -18,6 +18,7 @@ final class Head
     private const SLOTS = 4_096;
     private const SLOT_SIZE = 256;
     private const KEY_SIZE = 192;
+    private const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
 
     private function __construct(
         private readonly string $bytes,
@@ -304,7 +305,8 @@ final class Head
         }
         $length = $fixed['length'];
         $name = $length > 0 && $length <= 64 ? \substr($bytes, 48, $length) : '';
-        if (\preg_match('/^[a-z][a-z0-9_-]{0,63}$/D', $name) !== 1) {
+        // Not by a regular expression, which fails where php.ini limits those.
+        if (\strspn($name, self::LETTERS, 0, 1) !== 1 || \strspn($name, self::LETTERS . '0123456789_-') !== $length) {
             throw new Problem('its environment\'s name is not valid: "' . Problem::printable($name) . '"');
         }
 

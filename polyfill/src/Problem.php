@@ -26,7 +26,7 @@ final class Problem extends \RuntimeException
     /** Escapes a path, or other text found, so that it cannot forge another line. */
     public static function printable(string $text): string
     {
-        return (string) \preg_replace('/[\x00-\x1f\x7f]/', "\u{fffd}", $text);
+        return \str_replace([...\array_map(\chr(...), \range(0, 31)), "\x7f"], "\u{fffd}", $text);
     }
 
     /** The way out where a store is missing: a new one in the place of one that was there knows none of its kills. */

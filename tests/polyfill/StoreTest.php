@@ -317,6 +317,15 @@ final class StoreTest extends TestCase
         self::assertSame('off', self::php("$handler flagstone_use('$store'); echo feature_enabled('portal', 1) ? 'on' : 'off';"));
     }
 
+    public function test_a_limit_of_regular_expressions_does_not_refuse_the_head(): void
+    {
+        // The name of its environment was called not valid, and a restore advised.
+        $store = self::store(['portal' => true]);
+        $code = 'flagstone_use(' . \var_export($store, true) . '); echo +feature_enabled("portal"), flagstone_status()["last_error"];';
+        self::assertSame('1', self::php($code, ['pcre.backtrack_limit' => '0']));
+        self::assertStringContainsString($store, self::php("flagstone_use('$store-2'); echo flagstone_status()['last_error'];", ['pcre.backtrack_limit' => '0']));
+    }
+
     public function test_a_function_that_disable_functions_names_costs_at_most_the_answers(): void
     {
         $store = self::store(['portal' => true]);
