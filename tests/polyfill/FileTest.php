@@ -137,6 +137,15 @@ final class FileTest extends TestCase
             '{"flags": {"portal": {"requires": ["portl"]}}}' => ': /flags/portal/requires/0: unknown flag "portl": did you mean "portal"?',
             '{"flags": {"portal": false}, "environments": {"staging": {"flags": {"portal": {"rollout": {"percentage": 5}}}}}}' =>
                 ': /environments/staging/flags/portal: portal is false in the document, and the patch does not say "enabled": add "enabled": true or false',
+            '{"flags": {"portal": {"rollout": {"percentage": 99.99999999999999999999}}}}' =>
+                ':1:49: /flags/portal/rollout/percentage: found 99.99999999999999999999, expected a number from 0 to 100 with up to three decimals',
+            '{"flags": {"portal": {"rollout": {"percentage": 1e-400}}}}' =>
+                ':1:49: /flags/portal/rollout/percentage: found 1e-400, expected a number from 0 to 100 with up to three decimals',
+            '{"flags": {"portal": {"variants": {"v": {"weight": 100.00000000000000000001}}}}}' =>
+                ':1:52: /flags/portal/variants/v/weight: found 100.00000000000000000001, expected a number from 0 to 100 with up to three decimals',
+            '{"flags": {"portal": true}, "$comment": {"\u0000a": 1}}' => ":1:42: /\$comment/\u{fffd}a: found a key that begins with \\u0000, which PHP cannot read: give it another name",
+            json_encode(['$comment' => self::lists(64), 'flags' => ['portal' => true]]) =>
+                ':1:76: /$comment' . str_repeat('/0', 63) . ': found more than 64 objects and lists in each other',
             json_encode(['flags' => ['portal' => ['rollout' => ['percentage' => 0], 'rules' => array_fill(0, 1001, ['when' => ['attribute' => 'a', 'exists' => true]])]]]) =>
                 ': /flags/portal/rules: found 1001 rules, expected at most 1000',
         ] as $text => $expected) {
@@ -156,6 +165,28 @@ final class FileTest extends TestCase
         unlink("$file.local");
         self::assertSame([true, false, null], [flagstone_refresh(), feature_enabled('portal'), flagstone_status()['last_error']]);
         Process::useFile(null);
+    }
+
+    public function test_a_number_counts_as_it_is_written_and_64_levels_are_read(): void
+    {
+        // A percentage was one that a float had rounded to; 64 levels were refused with "No error".
+        foreach (['33.3330000000000000', '1000000000000000e-14', '0.00e-400', '3.3333e1'] as $percentage) {
+            self::assertTrue(Process::useFile(self::definitions('{"flags": {"portal": {"rollout": {"percentage": ' . $percentage . '}}}}')), $percentage);
+        }
+        foreach ([
+            '{"flags": {"portal": {"variants": {"v": {"weight": 100, "value": {"percentage": 33.333000000000000000000000001}}}}}}',
+            '{"$comment": {"weight": 99.99999999999999999999}, "flags": {"portal": true}}',
+            json_encode(['$comment' => self::lists(63), 'flags' => ['portal' => true]]),
+        ] as $text) {
+            self::assertTrue(Process::useFile(self::definitions($text)), (string) flagstone_status()['last_error']);
+        }
+        Process::useFile(null);
+    }
+
+    /** Lists in each other. */
+    private static function lists(int $levels): array
+    {
+        return $levels === 1 ? [] : [self::lists($levels - 1)];
     }
 
     public function test_a_file_that_is_half_written_when_a_process_opens_it_is_waited_for(): void

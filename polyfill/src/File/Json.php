@@ -7,8 +7,8 @@ namespace Flagstone\Polyfill\File;
 use Flagstone\Polyfill\Problem;
 
 /**
- * Decodes JSON text: objects as stdClass, lists as arrays. Duplicate keys and integers beyond 64 bits are refused; PHP alone
- * would drop or round them.
+ * Decodes JSON text: objects as stdClass, lists as arrays. Duplicate keys, integers beyond 64 bits, and percentages with more
+ * decimals than a float keeps are refused; PHP alone would drop or round them.
  *
  * @internal
  */
@@ -16,8 +16,8 @@ final class Json
 {
     /** Maximum bytes of a file. */
     private const SIZE = 64 << 20;
-    /** Maximum nesting of objects and lists. */
-    private const NESTING = 64;
+    /** PHP's name for 64 objects and lists in each other: a value in them is one level more. */
+    private const NESTING = 65;
     /** Skips strings: matches any of them, and then fails. */
     private const SKIP_STRING = '"(?:[^"\\\\]++|\\\\.)*+"(*SKIP)(*FAIL)';
 
@@ -28,12 +28,15 @@ final class Json
             throw new Problem("$file: found " . \strlen($text) . ' bytes, expected at most ' . self::SIZE);
         }
         $tree = \json_decode($text, false, self::NESTING);
-        if (\json_last_error() !== \JSON_ERROR_NONE) {
-            throw new Problem((new Syntax($file, $text))->complaint() ?? "$file: " . \json_last_error_msg());
+        // Read now: a complaint decodes parts of the text.
+        $error = \json_last_error() === \JSON_ERROR_NONE ? null : \json_last_error_msg();
+        if ($error !== null) {
+            throw new Problem((new Syntax($file, $text))->complaint() ?? "$file: $error");
         }
         $keys = \preg_match_all('/"(?:[^"\\\\]++|\\\\.)*+"(?:\s*+:|(*SKIP)(*FAIL))/s', $text);
         $long = \preg_match_all('/' . self::SKIP_STRING . '|(?<![\d.eE+])\d{19,}+(?![.eE])/s', $text);
-        if ($keys === false || $long === false || $long > 0 || $keys !== self::keys($tree)) {
+        $rounded = \preg_match('/"(?:percentage|weight)"\s*+:\s*+-?(?:[\d.]{16}|[\d.]++[eE])/', $text);
+        if ($keys === false || $long === false || $long > 0 || $rounded !== 0 || $keys !== self::keys($tree)) {
             $complaint = (new Syntax($file, $text))->complaint();
             if ($complaint !== null) {
                 throw new Problem($complaint);

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill\File;
 
 /**
- * Finds the place at which JSON text breaks the grammar, names a key twice or holds an integer beyond 64 bits. Much slower than
+ * Finds the place at which JSON text breaks the grammar, names a key twice or holds a number that PHP would round. Much slower than
  * PHP's own decoder, and used only after that has found, or may have missed, something.
  *
  * @internal
@@ -77,6 +77,11 @@ final class Syntax
                     return $this->unexpected(\array_slice($path, 0, -1), $expected, $comma);
                 }
                 $key = (string) \json_decode($token);
+                if (\str_starts_with($key, "\0")) {
+                    $path[$last] = $key;
+
+                    return $this->say($this->start, $path, 'found a key that begins with \u0000, which PHP cannot read: give it another name');
+                }
                 if (isset($open[$last][2]["=$key"])) {
                     $path[$last] = $key;
 
@@ -99,12 +104,27 @@ final class Syntax
                 if (\preg_match('/^-?\d{19,}$/D', $token) === 1 && (string) (int) $token !== $token) {
                     return $this->say($this->start, $path, 'found ' . Findings::clip($token) . ', expected an integer of 64 bits');
                 }
+                if ($last >= 0 && \in_array($path[$last], ['percentage', 'weight'], true) && \is_numeric($token) && !self::isExact($token)
+                    && \preg_match('~/(?:\$comment|variants/[^/]*/value)/~', Findings::pointer($path)) === 0) {
+                    return $this->say($this->start, $path, 'found ' . Findings::clip($token) . ', expected ' . Reading::PERCENTAGE);
+                }
                 if ($token[0] === '"' && \json_decode($token) === null) {
                     return $this->say($this->start, $path, 'found an escape \u that is no character, expected four hexadecimal digits');
                 }
                 $expected = 'more';
             }
         }
+    }
+
+    /** True if the number has at most three decimals as it is written. */
+    private static function isExact(string $number): bool
+    {
+        [$mantissa, $exponent] = [...\explode('e', \strtolower($number)), '0'];
+        $fraction = \strlen(\explode('.', "$mantissa.")[1]);
+        $digits = \str_replace('.', '', $mantissa);
+        $zeros = \strlen($digits) - \strlen(\rtrim($digits, '0'));
+
+        return $fraction - $zeros - (int) $exponent <= 3 || \trim($digits, '-0') === '';
     }
 
     /** The next token; empty at the end. */
