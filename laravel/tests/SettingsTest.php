@@ -216,6 +216,19 @@ final class SettingsTest extends TestCase
         self::assertSame('done', (new Binary($script))->run([], $input)->text);
     }
 
+    public function test_an_exit_code_that_is_lost_is_said(): void
+    {
+        // Where SIGCHLD is ignored a change was neither done nor failed, without a word.
+        $sources = \dirname(__DIR__) . '/src/Changes';
+        $code = 'require "$argv[1]/Result.php"; require "$argv[1]/Binary.php";
+            $ran = (new Flagstone\Laravel\Changes\Binary($argv[2]))->run(["--version"]); echo $ran->code, $ran->text, $ran->error;';
+        foreach (['sys_temp_dir=', "open_basedir=$sources"] as $setting) {
+            $words = ['env', '--ignore-signal=CHLD', \PHP_BINARY, '-n', '-d', $setting, '-r', $code, $sources, (string) \getenv('FLAGSTONE_BIN')];
+            $printed = (string) \shell_exec(\implode(' ', \array_map(escapeshellarg(...), $words)) . ' 2>&1');
+            self::assertMatchesRegularExpression('/^2flagstone \S+cannot tell what came of it: .* SIGCHLD/', $printed, $setting);
+        }
+    }
+
     public function test_a_flag_is_killed_without_a_directory_for_temporary_files_and_under_open_basedir(): void
     {
         $binary = \realpath((string) \getenv('FLAGSTONE_BIN'));

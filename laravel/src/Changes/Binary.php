@@ -23,6 +23,9 @@ final class Binary
     /** The exit code of a process that could not become the command. */
     private const NOT_RUN = 127;
 
+    /** What proc_close() returns where something else has waited for the process, as the kernel does for a PHP that ignores SIGCHLD. */
+    private const LOST = -1;
+
     /**
      * @param ?string $configured its path; null looks for it on PATH
      * @param list<string> $installed folders that are searched in addition
@@ -87,6 +90,10 @@ final class Binary
             return Result::unknown("cannot run $path");
         }
         $error = \trim($error);
+        if ($code === self::LOST) {
+            $error = \trim("cannot tell what came of it: the exit code of $path is lost, for this PHP ignores SIGCHLD or waits for all its children. "
+                . "Look with feature:show or feature:history\n$error");
+        }
 
         return new Result(
             \in_array($code, [Result::DONE, Result::REFUSED, Result::ELSEWHERE], true) ? $code : Result::UNKNOWN,
@@ -195,6 +202,6 @@ final class Binary
             \proc_terminate($process, 9);
         }
 
-        return \proc_close($process) === 0 && \str_starts_with($said[0] ?? '', 'flagstone ');
+        return \in_array(\proc_close($process), [0, self::LOST], true) && \str_starts_with($said[0] ?? '', 'flagstone ');
     }
 }
