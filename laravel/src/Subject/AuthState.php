@@ -6,11 +6,13 @@ namespace Flagstone\Laravel\Subject;
 
 use Closure;
 use Illuminate\Auth\AuthManager;
+use Illuminate\Auth\AuthServiceProvider;
 use Illuminate\Auth\SessionGuard;
 use Illuminate\Container\Container;
 use Illuminate\Contracts\Auth\Authenticatable;
 use Illuminate\Contracts\Auth\Guard;
 use Illuminate\Http\Request;
+use ReflectionFunction;
 use Throwable;
 
 /**
@@ -42,11 +44,28 @@ final class AuthState
             return new self(null, [], null, null);
         }
         $request ??= $app->resolved('request') ? $app->make('request') : null;
-        $guards = SignedIn::guards($auth);
+        $guards = self::guards($auth);
         $default = $auth->getDefaultDriver();
         $users = \array_filter(\array_map(self::known(...), $guards));
 
-        return new self($request === null ? null : SignedIn::ownResolver($request), $users, $guards[$default] ?? null, $users[$default] ?? null);
+        return new self($request === null ? null : self::ownResolver($request), $users, $guards[$default] ?? null, $users[$default] ?? null);
+    }
+
+    /** The request's own resolver, unless it is Laravel's. */
+    private static function ownResolver(Request $request): ?Closure
+    {
+        $resolver = $request->getUserResolver();
+        $from = (new ReflectionFunction($resolver))->getClosureThis();
+
+        return $from instanceof AuthServiceProvider || $from instanceof Request ? null : $resolver;
+    }
+
+    /** @return array<string, Guard> those that were made already */
+    private static function guards(AuthManager $auth): array
+    {
+        $guards = Closure::bind(static fn (): array => $auth->guards, null, AuthManager::class)();
+
+        return \array_filter($guards, static fn (mixed $guard): bool => $guard instanceof Guard);
     }
 
     /** The user that a guard knows without a lookup. */

@@ -19,9 +19,9 @@ final class Context
      *
      * @return array<string, mixed>
      */
-    public static function of(mixed $company, ?object $user = null): array
+    public static function of(mixed $company, mixed $user = null): array
     {
-        $id = $user !== null && \method_exists($user, 'getAuthIdentifier') ? $user->getAuthIdentifier() : null;
+        $id = \is_object($user) && \method_exists($user, 'getAuthIdentifier') ? $user->getAuthIdentifier() : null;
 
         return self::from($user) + self::from($company) + ($id === null ? [] : ['user' => $id]);
     }

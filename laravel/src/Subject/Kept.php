@@ -23,8 +23,8 @@ final class Kept
     private readonly Closure $route;
 
     /**
-     * @param list<array{UserResolver, ?SignedIn, ?object, int|string|null}> $users by each resolver that was asked: the signed-in user,
-     *     the way to it, and its company
+     * @param list<array{UserResolver, ?object, int|string|null}> $users by each resolver that was asked: the signed-in user, and its
+     *     company
      * @param ?AuthState $auth the users known to be signed in; null if the subject was found by `$users` alone
      */
     public function __construct(
@@ -42,8 +42,8 @@ final class Kept
         if ($this->request->get() !== $request || $request->getRouteResolver() !== $this->route) {
             return false;
         }
-        foreach ($this->users as [$resolver, $way, $user, $company]) {
-            $now = $user !== null && $way !== null && $way->leadsTo($user, $request) ? $user : $resolver->user($request);
+        foreach ($this->users as [$resolver, $user, $company]) {
+            $now = $resolver->user($request);
             if ($now !== $user && !AuthState::isSame($now, $user) || $now !== null && $resolver->key($now) !== $company) {
                 return false;
             }

@@ -338,22 +338,20 @@ final class Subjects
     private static function signedIn(): ?object
     {
         $app = Container::getInstance();
-        $user = $app->bound('request') ? SignedIn::asked($app->make('request')) : null;
+        $user = $app->bound('request') ? UserResolver::userOf($app->make('request')) : null;
 
-        return $user ?? SignedIn::inConsole();
+        return $user ?? UserResolver::userOfGuard();
     }
 
     private function found(Request $request, bool $routed): Subject
     {
         $nobody = null;
         $users = [];
-        $way = null;
         foreach ($this->resolvers as $asked => $resolver) {
             if ($resolver instanceof UserResolver) {
-                $way ??= SignedIn::way($request) ?? false;
-                $user = $resolver->user($request, $way ?: null);
+                $user = $resolver->user($request);
                 $subject = $user === null ? null : $resolver->of($user);
-                $users[] = [$resolver, $way ?: null, $user, $subject?->company];
+                $users[] = [$resolver, $user, $subject?->company];
             } else {
                 $subject = $resolver->resolve($request);
             }

@@ -8,7 +8,6 @@ use Closure;
 use Flagstone\Laravel\Contracts\SubjectResolver;
 use Flagstone\Laravel\Subject\Company;
 use Flagstone\Laravel\Subject\Context;
-use Flagstone\Laravel\Subject\SignedIn;
 use Flagstone\Laravel\Subject\Subject;
 use Flagstone\Laravel\Value;
 use Illuminate\Container\Container;
@@ -64,7 +63,7 @@ final class RouteResolver implements SubjectResolver
 
         return new Subject(
             Company::key($company),
-            static fn (): array => Context::of($company, SignedIn::asked($request)),
+            static fn (): array => Context::of($company, $request->user()),
         );
     }
 

@@ -8,7 +8,6 @@ use Closure;
 use Flagstone\Laravel\Contracts\SubjectResolver;
 use Flagstone\Laravel\Subject\Company;
 use Flagstone\Laravel\Subject\Context;
-use Flagstone\Laravel\Subject\SignedIn;
 use Flagstone\Laravel\Subject\Subject;
 use Flagstone\Laravel\Value;
 use Illuminate\Config\Repository;
@@ -95,7 +94,7 @@ final class TenantResolver implements SubjectResolver
 
         return new Subject(
             Company::key($tenant),
-            static fn (): array => Context::of($tenant, SignedIn::asked($request)),
+            static fn (): array => Context::of($tenant, $request->user()),
         );
     }
 

@@ -7,10 +7,8 @@ namespace Flagstone\Laravel\Subject\Resolvers;
 use Closure;
 use Flagstone\Laravel\Contracts\SubjectResolver;
 use Flagstone\Laravel\Reported;
-use Flagstone\Laravel\Subject\Column;
 use Flagstone\Laravel\Subject\Company;
 use Flagstone\Laravel\Subject\Context;
-use Flagstone\Laravel\Subject\SignedIn;
 use Flagstone\Laravel\Subject\Subject;
 use Illuminate\Auth\AuthManager;
 use Illuminate\Auth\EloquentUserProvider;
@@ -30,8 +28,6 @@ final class UserResolver implements SubjectResolver
     /** Methods by which a model may provide attributes that its row lacks, if it overrides them. */
     private const READERS = ['__get', 'getAttribute', 'getAttributeValue'];
 
-    private readonly Column $column;
-
     /** @var array<class-string, bool> true if users of a class name their company themselves */
     private array $naming = [];
 
@@ -40,7 +36,6 @@ final class UserResolver implements SubjectResolver
 
     public function __construct(private readonly string $attribute)
     {
-        $this->column = new Column($attribute);
         $this->rows = new WeakMap();
     }
 
@@ -51,15 +46,26 @@ final class UserResolver implements SubjectResolver
         return $user === null ? null : $this->of($user);
     }
 
-    /**
-     * Returns the signed-in user.
-     *
-     * @param ?SignedIn $way the way to find that user, if it is known
-     */
-    public function user(Request $request, ?SignedIn $way = null): ?object
+    /** The signed-in user. A console's request, and so a test's before its first own, does not know it. */
+    public function user(Request $request): ?object
     {
-        // A console's request, and so a test's before its first own, does not know the signed-in user.
-        return ($way === null ? SignedIn::of($request) : $way->user()) ?? ($request->route() === null ? SignedIn::inConsole() : null);
+        return self::userOf($request) ?? ($request->route() === null ? self::userOfGuard() : null);
+    }
+
+    /** The user that the request knows. */
+    public static function userOf(Request $request): ?object
+    {
+        $user = $request->user();
+
+        return \is_object($user) ? $user : null;
+    }
+
+    /** The user of the default guard. */
+    public static function userOfGuard(): ?object
+    {
+        $app = Container::getInstance();
+
+        return $app->bound('auth') ? $app->make('auth')->guard()->user() : null;
     }
 
     /**
@@ -82,7 +88,7 @@ final class UserResolver implements SubjectResolver
         if ($this->namesItself($user)) {
             return Company::key($user);
         }
-        $key = $this->column->of($user) ?? Company::key($user->{$this->attribute} ?? null);
+        $key = Company::key($user->{$this->attribute} ?? null);
         if ($key === null && $user instanceof Model && $user->exists && !$this->hasAttribute($user)) {
             $row = $this->rows[$user] ??= self::whole($user);
             $key = $this->hasAttribute($row) ? Company::key($row->getAttribute($this->attribute)) : null;
