@@ -29,15 +29,15 @@ final class FlagstoneServiceProvider extends ServiceProvider
      * @var array<string, class-string>
      */
     private const WHEN_MADE = [
-        'blade.compiler' => View\Registrar::class,
+        'blade.compiler' => View\BladeDirectives::class,
         'queue' => Queue\Listeners::class,
-        'validator' => Rules\Registrar::class,
+        'validator' => Rules\FeatureRule::class,
         // The kernel's schedule() runs while the container makes the Schedule, before any extender of that.
-        'Illuminate\Contracts\Console\Kernel' => Queue\Registrar::class,
-        'Illuminate\Console\Scheduling\Schedule' => Queue\Registrar::class,
+        'Illuminate\Contracts\Console\Kernel' => Queue\ScheduleMacros::class,
+        'Illuminate\Console\Scheduling\Schedule' => Queue\ScheduleMacros::class,
         'Illuminate\Concurrency\ConcurrencyManager' => Queue\Processes::class,
-        'Illuminate\Contracts\Auth\Access\Gate' => Auth\Registrar::class,
-        'Laravel\Pennant\FeatureManager' => Pennant\Registrar::class,
+        'Illuminate\Contracts\Auth\Access\Gate' => Auth\FeatureAbility::class,
+        'Laravel\Pennant\FeatureManager' => Pennant\PennantStore::class,
     ];
 
     /**
@@ -48,15 +48,15 @@ final class FlagstoneServiceProvider extends ServiceProvider
     private const WHERE_PROVIDED = [
         'Barryvdh\Debugbar\ServiceProvider' => Integrations\Debugbar::class,
         'Fruitcake\LaravelDebugbar\ServiceProvider' => Integrations\Debugbar::class,
-        'Filament\FilamentServiceProvider' => Subject\Tenants::class,
+        'Filament\FilamentServiceProvider' => Subject\TenantListeners::class,
         'Filament\Support\SupportServiceProvider' => Integrations\Filament::class,
         'Inertia\ServiceProvider' => Integrations\Inertia::class,
         'Laravel\Nova\NovaCoreServiceProvider' => Integrations\Nova::class,
-        'Laravel\Octane\OctaneServiceProvider' => Lifecycle\Registrar::class,
+        'Laravel\Octane\OctaneServiceProvider' => Lifecycle\OctaneListeners::class,
         'Laravel\Telescope\TelescopeServiceProvider' => Integrations\Telescope::class,
         'Livewire\LivewireServiceProvider' => Integrations\Livewire::class,
-        'Spatie\Multitenancy\MultitenancyServiceProvider' => Subject\Tenants::class,
-        'Stancl\Tenancy\TenancyServiceProvider' => Subject\Tenants::class,
+        'Spatie\Multitenancy\MultitenancyServiceProvider' => Subject\TenantListeners::class,
+        'Stancl\Tenancy\TenancyServiceProvider' => Subject\TenantListeners::class,
     ];
 
     /**
@@ -129,8 +129,8 @@ final class FlagstoneServiceProvider extends ServiceProvider
                 $app->make(Flagstone::class)->setEvents($events);
             });
         }
-        (new Http\Registrar())->register($this->app);
-        (new Subject\Registrar())->register($this->app);
+        (new Http\RouteMiddleware())->register($this->app);
+        (new Subject\LoginListeners())->register($this->app);
         $routes = self::config($this->app)['routes'] ?? [];
         if (\is_array($routes) && \array_filter($routes) !== []) {
             (new Http\OwnRoutes())->register($this->app);
@@ -150,7 +150,7 @@ final class FlagstoneServiceProvider extends ServiceProvider
             static fn () => Container::getInstance()->make(Integrations\Health::class)->handle(),
         );
         if ($this->app->runningInConsole()) {
-            (new Console\Registrar())->register($this->app);
+            (new Console\ArtisanCommands())->register($this->app);
             $this->publishes([
                 __DIR__ . '/../config/flagstone.php' => $this->app->configPath('flagstone.php'),
             ], 'flagstone-config');

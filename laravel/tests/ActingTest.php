@@ -6,7 +6,7 @@ namespace Flagstone\Laravel\Tests;
 
 use Fiber;
 use Flagstone\Laravel\Facades\Flagstone;
-use Flagstone\Laravel\Subject\Tenants;
+use Flagstone\Laravel\Subject\TenantListeners;
 use Flagstone\Laravel\Tests\Support\NotesCompany;
 use Flagstone\Laravel\Tests\Support\User;
 use Illuminate\Contracts\Http\Kernel;
@@ -141,7 +141,7 @@ final class ActingTest extends TestCase
     public function test_what_was_set_last_wins_until_the_closure_ends(string $subject, \Closure $become): void
     {
         $this->subjects($subject);
-        (new Tenants())->register($this->app);
+        (new TenantListeners())->register($this->app);
         $walk = static function () use ($become): array {
             $seen = [Flagstone::subject()->company];
             foreach ([1, 2] as $id) {
@@ -446,7 +446,7 @@ final class ActingTest extends TestCase
     {
         require_once __DIR__ . '/doubles/OctaneServiceProvider.php';
         $this->app->register(\Laravel\Octane\OctaneServiceProvider::class);
-        (new \Flagstone\Laravel\Lifecycle\Registrar())->register($this->app);
+        (new \Flagstone\Laravel\Lifecycle\OctaneListeners())->register($this->app);
         $job = new \Illuminate\Queue\Jobs\SyncJob($this->app, (string) \json_encode(['flagstone' => ['company' => 5, 'context' => []]]), 'sync', 'sync');
         $this->app->make(\Flagstone\Laravel\Subject\Travel::class)->begin($job);
         self::assertSame(5, Flagstone::subject()->company);

@@ -149,7 +149,7 @@ final class CommandsOfDocumentsTest extends TestCase
         foreach ($shown as [$line, $lines]) {
             if (\str_contains($line, 'disable')) {
                 self::assertSame(0, $this->artisanCode('feature:rollout customer_portal 10'));
-                (new \Flagstone\Laravel\Console\Registrar())->register($this->app);
+                (new \Flagstone\Laravel\Console\ArtisanCommands())->register($this->app);
             }
             $this->artisanCode($line);
             $plain = static fn (string $text): string => (string) \preg_replace(['/ on \S+,/', '/generation \d+/', '/after \d+/'], [' on web-1,', 'generation N', 'after N'], \trim($text));

@@ -130,7 +130,7 @@ final class GuestsTest extends TestCase
     {
         $router = $this->app->make(Router::class);
         $router->aliasMiddleware('feature', Support\PageExpired::class);
-        (new \Flagstone\Laravel\Http\Registrar())->register($this->app);
+        (new \Flagstone\Laravel\Http\RouteMiddleware())->register($this->app);
 
         $this->assertSame(Support\PageExpired::class, $router->getMiddleware()['feature']);
     }

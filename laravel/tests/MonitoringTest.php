@@ -59,7 +59,7 @@ final class MonitoringTest extends TestCase
         \file_put_contents($command, "#!/bin/sh\necho started >> $command.log\n$script\n");
         \chmod($command, 0755);
         $this->app->make('config')->set('flagstone.binary', $command);
-        (new \Flagstone\Laravel\Changes\Registrar())->register($this->app);
+        (new \Flagstone\Laravel\Changes\ChangeServices())->register($this->app);
 
         return "$command.log";
     }
@@ -276,7 +276,7 @@ final class MonitoringTest extends TestCase
         self::assertStringEndsWith("# EOF\n", (string) $text);
 
         $this->app->make('config')->set('flagstone.binary', '/nonexistent/flagstone');
-        (new \Flagstone\Laravel\Changes\Registrar())->register($this->app);
+        (new \Flagstone\Laravel\Changes\ChangeServices())->register($this->app);
         $this->age(6);
         $this->get('/flagstone/metrics')->assertStatus(503)->assertDontSee('make install')->assertDontSee('nonexistent');
     }

@@ -277,7 +277,7 @@ final class OverlayTest extends TestCase
         self::assertSame([false, true], $on());
         self::assertSame(0, $this->artisanCode('feature:reset --all'));
         $this->app->detectEnvironment(static fn (): string => 'testing');
-        (new \Flagstone\Laravel\Changes\Registrar())->register($this->app);
+        (new \Flagstone\Laravel\Changes\ChangeServices())->register($this->app);
         self::assertSame(1, $this->artisanCode('feature:enable beta'));
         self::assertStringContainsString('tests read flags.json alone', $this->printed);
     }

@@ -42,7 +42,7 @@ final class ReachTest extends TestCase
     private function sourced(mixed $source): void
     {
         $this->app->make('config')->set('flagstone.companies', $source);
-        (new \Flagstone\Laravel\Console\Registrar())->register($this->app);
+        (new \Flagstone\Laravel\Console\ArtisanCommands())->register($this->app);
     }
 
     public function test_a_change_tells_how_many_rows_of_the_company_model_it_turns_on(): void

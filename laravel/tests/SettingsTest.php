@@ -6,7 +6,7 @@ namespace Flagstone\Laravel\Tests;
 
 use Flagstone\Laravel\Changes\Binary;
 use Flagstone\Laravel\Changes\Changer;
-use Flagstone\Laravel\Changes\Registrar as Changes;
+use Flagstone\Laravel\Changes\ChangeServices;
 use Flagstone\Laravel\Config;
 use Flagstone\Laravel\Drivers\Drivers;
 use Flagstone\Laravel\Exceptions\InvalidSetting;
@@ -276,7 +276,7 @@ final class SettingsTest extends TestCase
     public function test_a_list_of_companies_that_fails_stops_no_change(): void
     {
         $this->setting('companies', static fn () => throw new \ErrorException('No space left on device'));
-        (new Changes())->register($this->app);
+        (new ChangeServices())->register($this->app);
         self::assertSame(0, $this->artisanCode('feature:disable portal --yes'), $this->printed);
         self::assertStringContainsString('No space left on device', $this->printed);
         self::assertFalse($this->app->make(Flagstone::class)->enabled('portal'));
@@ -305,7 +305,7 @@ final class SettingsTest extends TestCase
             $this->app->forgetInstance($made);
         }
         if ($key === 'file') {
-            (new Changes())->register($this->app);
+            (new ChangeServices())->register($this->app);
         }
         \Flagstone\Laravel\Facades\Flagstone::clearResolvedInstances();
     }

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Http;
 
-use Flagstone\Laravel\Changes\Registrar as Changes;
+use Flagstone\Laravel\Changes\ChangeServices;
 use Flagstone\Laravel\Config;
 use Flagstone\Laravel\Exceptions\InvalidSetting;
 use Illuminate\Contracts\Foundation\Application;
@@ -21,7 +21,7 @@ final class OwnRoutes
 
     public function register(Application $app): void
     {
-        (new Changes())->register($app);
+        (new ChangeServices())->register($app);
         if ($app instanceof CachesRoutes && $app->routesAreCached()) {
             return;
         }

@@ -22,7 +22,7 @@ use UnitEnum;
  *
  * @internal
  */
-final class Registrar
+final class RouteMiddleware
 {
     /** Methods that begin a chain for a group of routes. */
     private const CHAINS = [

@@ -16,7 +16,7 @@ use LogicException;
  *
  * @internal
  */
-final class Registrar
+final class PennantStore
 {
     /** Drivers by Pennant's contracts, the newest first: the contract, and the driver that builds on it. */
     private const DRIVERS = [

@@ -21,7 +21,7 @@ use UnitEnum;
  *
  * @internal
  */
-final class Registrar
+final class FeatureAbility
 {
     public function register(Gate $gate): void
     {

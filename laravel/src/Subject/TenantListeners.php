@@ -11,7 +11,7 @@ use Illuminate\Contracts\Foundation\Application;
  *
  * @internal
  */
-final class Tenants
+final class TenantListeners
 {
     private const CHANGES = [
         'Stancl\Tenancy\Events\TenancyInitialized',
@@ -23,6 +23,6 @@ final class Tenants
 
     public function register(Application $app): void
     {
-        $app->make('events')->listen(self::CHANGES, static fn () => Registrar::forget(Source::TENANT));
+        $app->make('events')->listen(self::CHANGES, static fn () => LoginListeners::forget(Source::TENANT));
     }
 }

@@ -14,7 +14,7 @@ use UnitEnum;
  *
  * @internal
  */
-final class Registrar
+final class ScheduleMacros
 {
     public function register(): void
     {

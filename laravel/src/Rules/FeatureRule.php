@@ -14,7 +14,7 @@ use InvalidArgumentException;
  *
  * @internal
  */
-final class Registrar
+final class FeatureRule
 {
     /** Message of a prohibited field: the flag's name stays secret. */
     private const MESSAGE = 'The :attribute field is prohibited.';

@@ -15,7 +15,7 @@ use Illuminate\Contracts\Foundation\Application;
  *
  * @internal
  */
-final class Registrar
+final class LoginListeners
 {
     private const CHANGES = [
         'Illuminate\Auth\Events\Authenticated',

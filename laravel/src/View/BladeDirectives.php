@@ -20,7 +20,7 @@ use UnitEnum;
  *
  * @internal
  */
-final class Registrar
+final class BladeDirectives
 {
     private const PENNANT = 'Laravel\Pennant\PennantServiceProvider';
 

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Console;
 
 use Flagstone\Laravel\Changes\Binary;
-use Flagstone\Laravel\Changes\Registrar as Changes;
+use Flagstone\Laravel\Changes\ChangeServices;
 use Flagstone\Laravel\Config;
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Import\Importer;
@@ -21,7 +21,7 @@ use Throwable;
  *
  * @internal
  */
-final class Registrar
+final class ArtisanCommands
 {
     private const COMMANDS = [
         AllowCommand::class,
@@ -60,7 +60,7 @@ final class Registrar
 
     public function register(Application $app): void
     {
-        (new Changes())->register($app);
+        (new ChangeServices())->register($app);
         $config = Config::of($app);
         $app->singleton(Sender::class, static fn (Application $app): Sender => new Sender(
             $app->storagePath() . '/framework',

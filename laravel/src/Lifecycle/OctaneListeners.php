@@ -17,7 +17,7 @@ use Symfony\Component\HttpFoundation\StreamedResponse;
  *
  * @internal
  */
-final class Registrar
+final class OctaneListeners
 {
     /** Octane's events: each that starts work, with those that end it. */
     private const OCTANE = [

@@ -13,7 +13,7 @@ use Illuminate\Contracts\Foundation\Application;
  *
  * @internal
  */
-final class Registrar
+final class ChangeServices
 {
     public function register(Application $app): void
     {
