@@ -8,15 +8,11 @@ use BackedEnum;
 use Closure;
 use Flagstone\Laravel\Contracts\Driver;
 use Flagstone\Laravel\Drivers\Drivers;
-use Flagstone\Laravel\Events\FeatureAsked;
-use Flagstone\Laravel\Exceptions\IncomparableAttribute;
-use Flagstone\Laravel\Exceptions\UnknownCompany;
 use Flagstone\Laravel\Integrations\SharedFlags;
 use Flagstone\Laravel\Subject\Source;
 use Flagstone\Laravel\Subject\Subject;
 use Flagstone\Laravel\Subject\Subjects;
 use Illuminate\Container\Container;
-use Illuminate\Contracts\Events\Dispatcher;
 use Illuminate\Contracts\Foundation\Application;
 use UnitEnum;
 
@@ -36,14 +32,13 @@ class Flagstone
     public function __construct(
         private readonly Drivers $drivers,
         private readonly Subjects $subjects,
-        private Dispatcher $events,
     ) {
     }
 
     /** @param array<string, mixed> $context attributes in addition to the subject's; they win */
     public function enabled(string|UnitEnum $flag, array $context = []): bool
     {
-        return $this->asks(self::key($flag), $this->subjects->current(), $context);
+        return $this->current()->enabled($flag, $context);
     }
 
     /** Returns true if the flag could be on for any company now. */
@@ -51,7 +46,7 @@ class Flagstone
     {
         $flag = self::key($flag);
 
-        return $this->driver()->possible($flag) || $this->noted($flag, new Subject());
+        return $this->driver()->possible($flag) || (new Questions($this, new Subject()))->noted($flag);
     }
 
     /**
@@ -111,7 +106,7 @@ class Flagstone
         $keys = \array_map(static fn (mixed $company): int|string|null => Subject::of($company)->company, $companies);
 
         $flag = self::key($flag);
-        $context = $this->contextFor($flag, new Subject(), $context);
+        $context = (new Questions($this, new Subject()))->contextFor($flag, $context);
 
         return \array_intersect_key($companies, $this->driver()->filter($flag, $keys, $context));
     }
@@ -204,93 +199,6 @@ class Flagstone
             $flag instanceof BackedEnum => (string) $flag->value,
             default => $flag->name,
         };
-    }
-
-    /**
-     * Asks the question behind all others. An off is checked once per subject and flag, in case it is a typo.
-     *
-     * @internal
-     * @param array<string, mixed> $context
-     */
-    public function asks(string $flag, Subject $subject, array $context = []): bool
-    {
-        if ($subject->problem() !== null) {
-            return $this->unanswered($flag, $subject);
-        }
-        $driver = $this->driver ??= $this->drivers->make();
-        $context = $this->contextFor($flag, $subject, $context);
-        $enabled = $driver->enabled($flag, $subject->company, $context) || $this->noted($flag, $subject, $context);
-        if ($this->events->hasListeners(FeatureAsked::class)) {
-            $this->announce($flag, $subject, $enabled);
-        }
-
-        return $enabled;
-    }
-
-    /**
-     * Returns the attributes for a question, after reporting those that the flag reads and cannot compare.
-     *
-     * @internal
-     * @param array<string, mixed> $more the caller's own, which win
-     * @return array<string, mixed>
-     * @throws IncomparableAttribute if the configuration says so
-     */
-    public function contextFor(string $flag, Subject $subject, array $more = []): array
-    {
-        $driver = $this->driver();
-        $context = $subject->contextFor($flag, $driver, $more);
-        if ($context !== [] && ($reads = $subject->reads($flag, $driver)) !== []) {
-            Container::getInstance()->make(Warnings::class)->attributes($flag, $subject->company, $context, $reads, $driver);
-        }
-
-        return $context;
-    }
-
-    /**
-     * Reports a subject whose company cannot be determined, and answers off. Always false.
-     *
-     * @internal
-     * @throws UnknownCompany if the configuration says so
-     */
-    public function unanswered(string $flag, Subject $subject): bool
-    {
-        Container::getInstance()->make(Warnings::class)->unknownCompany($flag, (string) $subject->problem());
-        $this->announce($flag, $subject, false);
-
-        return false;
-    }
-
-    /**
-     * Dispatches the answer, if there are listeners.
-     *
-     * @internal
-     */
-    public function announce(string $flag, Subject $subject, bool $enabled): void
-    {
-        if ($this->events->hasListeners(FeatureAsked::class)) {
-            $this->events->dispatch(new FeatureAsked($flag, $subject, $enabled));
-        }
-    }
-
-    /** @internal for tests that replace the dispatcher */
-    public function setEvents(Dispatcher $events): void
-    {
-        $this->events = $events;
-    }
-
-    /**
-     * Warns if an off looks like a mistake. Always false: off it stays.
-     *
-     * @internal
-     * @param array<string, mixed> $context the question's attributes
-     */
-    public function noted(string $flag, Subject $subject, array $context = []): bool
-    {
-        if ($subject->firstOff($flag)) {
-            Container::getInstance()->make(Warnings::class)->off($flag, $subject, $this->driver(), $context);
-        }
-
-        return false;
     }
 
     private function current(): Questions

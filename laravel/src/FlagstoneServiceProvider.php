@@ -10,7 +10,6 @@ use Flagstone\Laravel\Subject\Presets;
 use Flagstone\Laravel\Subject\Subjects;
 use Flagstone\Laravel\Subject\Travel;
 use Illuminate\Container\Container;
-use Illuminate\Contracts\Events\Dispatcher;
 use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Support\ServiceProvider;
 
@@ -94,7 +93,6 @@ final class FlagstoneServiceProvider extends ServiceProvider
         $this->app->singleton(Flagstone::class, static fn (Application $app): Flagstone => new Flagstone(
             $app->make(Drivers::class),
             $app->make(Subjects::class),
-            $app->make('events'),
         ));
         $this->app->singleton(Travel::class);
         $this->app->singleton(Pin::class, static fn (Application $app): Pin => new Pin($app, !$app->runningInConsole()));
@@ -123,12 +121,6 @@ final class FlagstoneServiceProvider extends ServiceProvider
     {
         // Before a tenant changes the configuration or the path of storage.
         $this->app->make(Drivers::class)->nameStore();
-        // Event::fake() of a test replaces the dispatcher.
-        if ($this->app instanceof Container) {
-            $this->app->rebinding('events', static function (Application $app, Dispatcher $events): void {
-                $app->make(Flagstone::class)->setEvents($events);
-            });
-        }
         (new Http\RouteMiddleware())->register($this->app);
         (new Subject\LoginListeners())->register($this->app);
         $routes = self::config($this->app)['routes'] ?? [];

@@ -5,7 +5,11 @@ declare(strict_types=1);
 namespace Flagstone\Laravel;
 
 use Flagstone\Laravel\Contracts\Driver;
+use Flagstone\Laravel\Events\FeatureAsked;
+use Flagstone\Laravel\Exceptions\IncomparableAttribute;
+use Flagstone\Laravel\Exceptions\UnknownCompany;
 use Flagstone\Laravel\Subject\Subject;
+use Illuminate\Container\Container;
 use UnitEnum;
 
 /**
@@ -28,21 +32,26 @@ final class Questions
     ) {
     }
 
-    /** @param array<string, mixed> $context */
+    /**
+     * Asks the question behind most others. An off is checked once per subject and flag, in case it is a typo.
+     *
+     * @param array<string, mixed> $context
+     */
     public function enabled(string|UnitEnum $flag, array $context = []): bool
     {
         $flag = Flagstone::key($flag);
-        if ($this->look) {
-            if ($this->subject->problem() !== null) {
-                return $this->flagstone->unanswered($flag, $this->subject);
-            }
-            $driver = $this->flagstone->driver();
-            $context = $this->flagstone->contextFor($flag, $this->subject, $context);
-
-            return $driver->peek($flag, $this->subject->company, $context) || $this->flagstone->noted($flag, $this->subject, $context);
+        if ($this->subject->problem() !== null) {
+            return $this->unanswered($flag);
         }
+        $driver = $this->flagstone->driver();
+        $context = $this->contextFor($flag, $context);
+        if ($this->look) {
+            return $driver->peek($flag, $this->subject->company, $context) || $this->noted($flag, $context);
+        }
+        $enabled = $driver->enabled($flag, $this->subject->company, $context) || $this->noted($flag, $context);
+        $this->announce($flag, $enabled);
 
-        return $this->flagstone->asks($flag, $this->subject, $context);
+        return $enabled;
     }
 
     /** @param array<string, mixed> $context */
@@ -53,14 +62,14 @@ final class Questions
             return $this->explain($flag, $context)['variant'];
         }
         if ($this->subject->problem() !== null) {
-            $this->flagstone->unanswered($flag, $this->subject);
+            $this->unanswered($flag);
 
             return null;
         }
         $driver = $this->flagstone->driver();
-        $context = $this->flagstone->contextFor($flag, $this->subject, $context);
+        $context = $this->contextFor($flag, $context);
         $variant = $driver->variant($flag, $this->subject->company, $context);
-        $this->answered($flag, $variant !== null, $context);
+        $this->announce($flag, $variant !== null || $this->noted($flag, $context));
 
         return $variant;
     }
@@ -70,15 +79,15 @@ final class Questions
     {
         $flag = Flagstone::key($flag);
         if ($this->subject->problem() !== null) {
-            $this->flagstone->unanswered($flag, $this->subject);
+            $this->unanswered($flag);
 
             return $default;
         }
         $driver = $this->flagstone->driver();
-        $context = $this->flagstone->contextFor($flag, $this->subject, $context);
+        $context = $this->contextFor($flag, $context);
         $nothing = new \stdClass();
         $value = $driver->value($flag, $this->subject->company, $context, $nothing);
-        $this->answered($flag, $value !== $nothing, $context);
+        $this->announce($flag, $value !== $nothing || $this->noted($flag, $context));
 
         return $value === $nothing ? $default : $value;
     }
@@ -112,15 +121,75 @@ final class Questions
             return $answers;
         }
         if ($answers !== []) {
-            $this->flagstone->unanswered((string) \array_key_first($answers), $this->subject);
+            $this->unanswered((string) \array_key_first($answers));
         }
 
         return \array_map(static fn (): bool => false, $answers);
     }
 
-    /** @param array<string, mixed> $context the question's attributes */
-    private function answered(string $flag, bool $enabled, array $context): void
+    /**
+     * Returns the attributes for a question, after reporting those that the flag reads and cannot compare.
+     *
+     * @internal
+     * @param array<string, mixed> $more the caller's own, which win
+     * @return array<string, mixed>
+     * @throws IncomparableAttribute if the configuration says so
+     */
+    public function contextFor(string $flag, array $more = []): array
     {
-        $this->flagstone->announce($flag, $this->subject, $enabled || $this->flagstone->noted($flag, $this->subject, $context));
+        $driver = $this->flagstone->driver();
+        $context = $this->subject->contextFor($flag, $driver, $more);
+        if ($context !== [] && ($reads = $this->subject->reads($flag, $driver)) !== []) {
+            self::warnings()->attributes($flag, $this->subject->company, $context, $reads, $driver);
+        }
+
+        return $context;
+    }
+
+    /**
+     * Reports a subject whose company cannot be determined, and answers off. Always false.
+     *
+     * @internal
+     * @throws UnknownCompany if the configuration says so
+     */
+    public function unanswered(string $flag): bool
+    {
+        self::warnings()->unknownCompany($flag, (string) $this->subject->problem());
+        $this->announce($flag, false);
+
+        return false;
+    }
+
+    /**
+     * Dispatches the answer, if there are listeners.
+     *
+     * @internal
+     */
+    public function announce(string $flag, bool $enabled): void
+    {
+        $events = Container::getInstance()->make('events');
+        if ($events->hasListeners(FeatureAsked::class)) {
+            $events->dispatch(new FeatureAsked($flag, $this->subject, $enabled));
+        }
+    }
+
+    /**
+     * Warns if an off looks like a mistake. Always false: off it stays.
+     *
+     * @internal
+     * @param array<string, mixed> $context the question's attributes
+     */
+    public function noted(string $flag, array $context = []): bool
+    {
+        if ($this->subject->firstOff($flag)) {
+            self::warnings()->off($flag, $this->subject, $this->flagstone->driver(), $context);
+        }
+
+        return false;
+    }
+
+    private static function warnings(): Warnings
+    {
+        return Container::getInstance()->make(Warnings::class);
     }
 }

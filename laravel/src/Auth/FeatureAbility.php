@@ -6,6 +6,7 @@ namespace Flagstone\Laravel\Auth;
 
 use Closure;
 use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Questions;
 use Flagstone\Laravel\Subject\Subject;
 use Flagstone\Laravel\Subject\Subjects;
 use Illuminate\Auth\Access\Gate as IlluminateGate;
@@ -56,7 +57,7 @@ final class FeatureAbility
         }
         $app = Container::getInstance();
         $subject = $company === [] ? $app->make(Subjects::class)->ofUser($user) : Subject::of(...$company);
-        if ($app->make(Flagstone::class)->asks(Flagstone::key($flag), $subject)) {
+        if ((new Questions($app->make(Flagstone::class), $subject))->enabled($flag)) {
             return Response::allow();
         }
 

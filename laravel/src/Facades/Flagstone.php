@@ -30,6 +30,7 @@ use Illuminate\Support\Facades\Facade;
  * @method static \Flagstone\Laravel\Contracts\Driver driver()
  * @method static void setDriver(\Flagstone\Laravel\Contracts\Driver $driver)
  * @method static void extend(string $name, \Closure $maker)
+ * @method static void forgetSubject()
  * @method static string key(string|\UnitEnum $flag)
  *
  * @see \Flagstone\Laravel\Flagstone

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Http;
 
 use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Questions;
 use Flagstone\Laravel\Subject\Subject;
 use Illuminate\Contracts\Container\Container;
 use Illuminate\Http\Exceptions\HttpResponseException;
@@ -56,9 +57,10 @@ final class BeforeLogin
     private function announce(array $flags): void
     {
         $flagstone = $this->container->make(Flagstone::class);
+        $questions = new Questions($flagstone, new Subject());
         foreach (\explode('|', \implode('|', $flags)) as $flag) {
             if (!$flagstone->possible($flag)) {
-                $flagstone->announce($flag, new Subject(), false);
+                $questions->announce($flag, false);
             }
         }
     }

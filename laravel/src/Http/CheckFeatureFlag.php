@@ -6,6 +6,7 @@ namespace Flagstone\Laravel\Http;
 
 use Closure;
 use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Questions;
 use Flagstone\Laravel\Subject\Subject;
 use Flagstone\Laravel\Subject\Subjects;
 use Illuminate\Container\Container as Containers;
@@ -81,8 +82,9 @@ class CheckFeatureFlag
      */
     public function refusal(Request $request, Subject $subject, array $flags): ?Closure
     {
+        $questions = new Questions($this->flagstone, $subject);
         foreach ($flags as $flag) {
-            if (!(\str_contains($flag, '|') ? $this->any($flag, $subject) : $this->flagstone->asks($flag, $subject))) {
+            if (!$questions->someAreActive(\explode('|', $flag))) {
                 return function () use ($request, $flags, $flag): mixed {
                     $refusal = $this->container->make(Refusal::class);
                     $off = \explode('|', $flag);
@@ -107,16 +109,5 @@ class CheckFeatureFlag
     public function asked(Request $request): array
     {
         return $this->asked[$request] ?? [];
-    }
-
-    private function any(string $flags, Subject $subject): bool
-    {
-        foreach (\explode('|', $flags) as $flag) {
-            if ($this->flagstone->asks($flag, $subject)) {
-                return true;
-            }
-        }
-
-        return false;
     }
 }

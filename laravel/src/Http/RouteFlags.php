@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Http;
 
 use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Questions;
 use Flagstone\Laravel\Subject\Subject;
 use Flagstone\Laravel\Value;
 use Illuminate\Contracts\Container\Container;
@@ -79,20 +80,20 @@ final class RouteFlags
     /** @return list<string> those that are off for this subject */
     public function off(Route $route, Subject $subject): array
     {
-        $flagstone = $this->container->make(Flagstone::class);
+        $questions = new Questions($this->container->make(Flagstone::class), $subject);
 
         return \array_values(\array_filter(
             \explode('|', \implode('|', $this->of($route))),
-            static fn (string $flag): bool => $flag !== '' && !$flagstone->asks($flag, $subject),
+            static fn (string $flag): bool => $flag !== '' && !$questions->enabled($flag),
         ));
     }
 
     /** True if every one of them is on for this subject. */
     public function enabled(Route $route, Subject $subject): bool
     {
-        $flagstone = $this->flagstone ??= $this->container->make(Flagstone::class);
+        $questions = new Questions($this->flagstone ??= $this->container->make(Flagstone::class), $subject);
         foreach ($this->of($route) as $flag) {
-            if (!self::any($flag, static fn (string $one): bool => $flagstone->asks($one, $subject))) {
+            if (!self::any($flag, $questions->enabled(...))) {
                 return false;
             }
         }

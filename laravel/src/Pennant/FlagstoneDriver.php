@@ -6,6 +6,7 @@ namespace Flagstone\Laravel\Pennant;
 
 use Closure;
 use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Questions;
 use Flagstone\Laravel\Subject\Subject;
 use Flagstone\Laravel\Value;
 use Flagstone\Laravel\Warnings;
@@ -95,11 +96,12 @@ class FlagstoneDriver implements Driver
         $this->fallback->uncache($this->names->has(...));
         $driver = $this->flagstone->driver();
         $subject = $this->scopes->subject($scope);
+        $questions = new Questions($this->flagstone, $subject ?? new Subject());
         if ($subject?->problem() !== null && $this->names->has($feature)) {
-            return $this->flagstone->unanswered($feature, $subject);
+            return $questions->unanswered($feature);
         }
         if ($subject !== null) {
-            $context = $this->flagstone->contextFor($feature, $subject);
+            $context = $questions->contextFor($feature);
             if ($driver->enabled($feature, $subject->company, $context)) {
                 return $this->value($feature, $subject, $context);
             }
@@ -113,7 +115,7 @@ class FlagstoneDriver implements Driver
             return false;
         }
 
-        return $this->flagstone->noted($feature, $subject ?? new Subject());
+        return $questions->noted($feature);
     }
 
     /** @throws ManagedExternally */

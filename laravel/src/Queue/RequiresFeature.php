@@ -7,6 +7,7 @@ namespace Flagstone\Laravel\Queue;
 use Closure;
 use Flagstone\Laravel\Exceptions\FeatureIsOff;
 use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Questions;
 use Flagstone\Laravel\Subject\Portable;
 use Flagstone\Laravel\Subject\Subject;
 use Flagstone\Laravel\Value;
@@ -90,8 +91,9 @@ final class RequiresFeature
     {
         $flagstone = Container::getInstance()->make(Flagstone::class);
         $subject = $this->subject ?? $flagstone->subject();
+        $questions = new Questions($flagstone, $subject);
         foreach ($this->flags as $flag) {
-            if (!$flagstone->asks($flag, $subject)) {
+            if (!$questions->enabled($flag)) {
                 $this->refuse($job, FeatureIsOff::for($flag, $subject->company, $subject->problem()));
 
                 return null;
