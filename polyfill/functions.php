@@ -103,7 +103,7 @@ if (!function_exists('feature_filter')) {
      */
     function feature_filter(string $flag, array $companies, array $context = []): array
     {
-        $context = $companies === [] ? $context : Process::settle($flag, $context);
+        $context = $companies === [] ? $context : Process::resolveContext($flag, $context);
 
         return array_filter($companies, static fn ($company): bool => Process::answer(
             $flag,

@@ -14,8 +14,8 @@ final class Answer
     /** Number of the flag in the snapshot; null if unknown. */
     public ?int $flag = null;
 
-    /** Choice that a test set. */
-    public ?Choice $told = null;
+    /** Answer that a test set. */
+    public ?TestAnswer $override = null;
 
     /**
      * @param ?int $rule       index of the rule that decided

@@ -38,7 +38,7 @@ final class Attributes
      * @param list<string> $names
      * @return array<array-key, mixed>
      */
-    public static function settle(array $context, array $names): array
+    public static function resolve(array $context, array $names): array
     {
         foreach ($names as $name) {
             $value = $context[$name] ?? null;

@@ -77,5 +77,5 @@ interface Compiled
     public function lists(int $list, int|string $key): bool;
 
     /** True if a list is empty. */
-    public function listsNobody(int $list): bool;
+    public function isEmptyList(int $list): bool;
 }

@@ -15,13 +15,13 @@ use Flagstone\Polyfill\File\Document;
  *
  * @internal
  */
-final class DefinitionsFile extends Origin
+final class DefinitionsFile extends FlagSource
 {
     /** Seconds in which a file may change again without a new time of change. */
-    private const GRAIN = 2;
+    private const GRAIN_SECONDS = 2;
     /** Extra looks at a file that was just written, if nothing was good before, and microseconds between. */
-    private const ATTEMPTS = 3;
-    private const PAUSE = 20_000;
+    private const MAX_RETRIES = 3;
+    private const PAUSE_MICROSECONDS = 20_000;
 
     private ?string $error = null;
     /** @var list<?array{int, int, int, int}> of the files at the last reading */
@@ -37,13 +37,13 @@ final class DefinitionsFile extends Origin
     {
         $this->directory = $path;
         $this->environment = $environment ?? '';
-        $this->look();
+        $this->checkForUpdate();
         // An editor may have written half of the file.
-        for ($attempt = 0; $attempt < self::ATTEMPTS && $this->snapshot === null && !$this->settled; ++$attempt) {
+        for ($attempt = 0; $attempt < self::MAX_RETRIES && $this->snapshot === null && !$this->settled; ++$attempt) {
             if (\function_exists('usleep')) {
-                \usleep(self::PAUSE);
+                \usleep(self::PAUSE_MICROSECONDS);
             }
-            $this->look();
+            $this->checkForUpdate();
         }
     }
 
@@ -52,14 +52,14 @@ final class DefinitionsFile extends Origin
         return $this->error;
     }
 
-    public function look(): bool
+    public function checkForUpdate(): bool
     {
         $stamps = [self::stamp($this->directory), $this->overlay === null ? null : self::stamp($this->overlay)];
         if ($this->settled && $stamps === $this->stamps) {
             return false;
         }
         $newest = \max($stamps[0][0] ?? 0, $stamps[1][0] ?? 0);
-        $this->settled = \max($newest, $stamps[0][1] ?? 0, $stamps[1][1] ?? 0) < \time() - self::GRAIN;
+        $this->settled = \max($newest, $stamps[0][1] ?? 0, $stamps[1][1] ?? 0) < \time() - self::GRAIN_SECONDS;
         $this->stamps = $stamps;
         $text = self::text($this->directory);
         $patch = $this->overlay === null ? null : self::text($this->overlay);
@@ -70,8 +70,8 @@ final class DefinitionsFile extends Origin
         $this->content = $content;
         $this->headGeneration = $this->generation + 1;
         try {
-            $this->takeUp($text, $patch);
-        } catch (Problem $problem) {
+            $this->load($text, $patch);
+        } catch (LoadError $problem) {
             ++$this->refused;
             $this->error = $problem->getMessage();
             $this->source = $this->snapshot === null ? 'none' : 'last_good';
@@ -83,19 +83,19 @@ final class DefinitionsFile extends Origin
         return true;
     }
 
-    /** @throws Problem */
-    private function takeUp(string|false|null $text, string|false|null $patch): void
+    /** @throws LoadError */
+    private function load(string|false|null $text, string|false|null $patch): void
     {
-        $name = Problem::printable($this->directory);
-        $overlay = Problem::printable((string) $this->overlay);
+        $name = LoadError::printable($this->directory);
+        $overlay = LoadError::printable((string) $this->overlay);
         if ($text === null) {
-            throw new Problem("cannot read the definitions $name: it is not there; write {\"flags\": {}} into it to begin with");
+            throw new LoadError("cannot read the definitions $name: it is not there; write {\"flags\": {}} into it to begin with");
         }
         if ($text === false) {
-            throw new Problem("cannot read the definitions $name: " . self::obstacle($this->directory));
+            throw new LoadError("cannot read the definitions $name: " . self::reasonUnread($this->directory));
         }
         if ($patch === false) {
-            throw new Problem("cannot read the overlay $overlay: " . self::obstacle((string) $this->overlay));
+            throw new LoadError("cannot read the overlay $overlay: " . self::reasonUnread((string) $this->overlay));
         }
         $environment = $this->environment === '' ? null : $this->environment;
         $document = new Document($name, $text, $environment, $overlay, $patch);
@@ -116,7 +116,7 @@ final class DefinitionsFile extends Origin
         return @\is_file($path) ? @\file_get_contents($path) : false;
     }
 
-    private static function obstacle(string $path): string
+    private static function reasonUnread(string $path): string
     {
         return match (true) {
             @\is_file($path) => 'it may not be read; give this user the right to',

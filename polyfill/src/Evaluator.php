@@ -76,7 +76,7 @@ final class Evaluator
         if ($reason !== null) {
             return new Answer(false, $reason);
         }
-        $context = $this->settled($flag, $record, $context);
+        $context = $this->resolved($flag, $record, $context);
         foreach ($this->snapshot->links($record['requires'], $record['requiresCount']) as $required) {
             $other = $this->snapshot->flag($required);
             if ($this->switchedOff($required, $other) !== null || !$this->decide($required, $other, $company, $context, $now)->on) {
@@ -115,7 +115,7 @@ final class Evaluator
         if ($record['variantsCount'] === 0) {
             return null;
         }
-        $key = $this->rolloutKey($record, $company, $this->settled($flag, $record, $context));
+        $key = $this->rolloutKey($record, $company, $this->resolved($flag, $record, $context));
         if ($key === null) {
             return null;
         }
@@ -170,7 +170,7 @@ final class Evaluator
         if ($this->switchedOff($flag, $record) !== null) {
             return $unknown;
         }
-        $context = $this->settled($flag, $record, $context);
+        $context = $this->resolved($flag, $record, $context);
         foreach ($this->snapshot->links($record['requires'], $record['requiresCount']) as $required) {
             $other = $this->snapshot->flag($required);
             if ($this->switchedOff($required, $other) !== null) {
@@ -223,14 +223,14 @@ final class Evaluator
      * @param array<array-key, mixed> $context
      * @return array<array-key, mixed>
      */
-    public function settle(int $flag, array $context): array
+    public function resolveContext(int $flag, array $context): array
     {
         if ($context === []) {
             return $context;
         }
         $record = $this->snapshot->flag($flag);
 
-        return $this->switchedOff($flag, $record) === null ? $this->settled($flag, $record, $context) : $context;
+        return $this->switchedOff($flag, $record) === null ? $this->resolved($flag, $record, $context) : $context;
     }
 
     /**
@@ -240,9 +240,9 @@ final class Evaluator
      * @param array<array-key, mixed> $context
      * @return array<array-key, mixed>
      */
-    private function settled(int $flag, array $record, array $context): array
+    private function resolved(int $flag, array $record, array $context): array
     {
-        return $context === [] || $record['needsCount'] === 0 ? $context : Attributes::settle($context, $this->snapshot->needs($flag));
+        return $context === [] || $record['needsCount'] === 0 ? $context : Attributes::resolve($context, $this->snapshot->needs($flag));
     }
 
     /**
@@ -278,7 +278,7 @@ final class Evaluator
         if ($this->switchedOff($flag, $record) !== null) {
             return false;
         }
-        if (!$this->snapshot->listsNobody($record['allow']) || $this->threshold($record, $now) > 0) {
+        if (!$this->snapshot->isEmptyList($record['allow']) || $this->threshold($record, $now) > 0) {
             return true;
         }
         foreach ($this->snapshot->rules($flag) as $rule) {

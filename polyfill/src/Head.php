@@ -32,13 +32,13 @@ final class Head
     ) {
     }
 
-    /** @throws Problem */
+    /** @throws LoadError */
     public static function read(Trust $directory): self
     {
         \clearstatcache();
         if (@\lstat("$directory->path/head") === false) {
-            $name = Problem::printable($directory->path);
-            throw new Problem("$name is not a store: it has no head" . Problem::missingStore($directory->path));
+            $name = LoadError::printable($directory->path);
+            throw new LoadError("$name is not a store: it has no head" . LoadError::missingStore($directory->path));
         }
 
         return self::at("$directory->path/head", $directory);
@@ -47,14 +47,14 @@ final class Head
     /**
      * Reads and judges the head again; another file in its place is judged with its whole path.
      *
-     * @throws Problem
+     * @throws LoadError
      */
     public function again(string $directory): self
     {
         \clearstatcache();
         $stat = @\lstat("$directory/head");
         if ($stat === false) {
-            throw new Problem('cannot look at the head ' . Problem::printable("$directory/head") . ': it is not there, or may not be looked at');
+            throw new LoadError('cannot look at the head ' . LoadError::printable("$directory/head") . ': it is not there, or may not be looked at');
         }
         $same = $this->file === $stat['dev'] . ':' . $stat['ino'];
         $head = self::at("$directory/head", $same ? $this->directory : Trust::directory($directory));
@@ -63,13 +63,13 @@ final class Head
         return $same && $head->file !== $this->file ? self::read(Trust::directory($directory)) : $head;
     }
 
-    /** @throws Problem if the path leads to another head, or to none */
+    /** @throws LoadError if the path leads to another head, or to none */
     public function expectAt(string $directory): void
     {
         \clearstatcache();
         $stat = @\lstat("$directory/head");
         if ($stat === false || $this->file !== $stat['dev'] . ':' . $stat['ino']) {
-            throw new Problem(Problem::printable("$directory/head") . ': another file took its place while a snapshot was opened', Problem::UNREAD);
+            throw new LoadError(LoadError::printable("$directory/head") . ': another file took its place while a snapshot was opened', LoadError::UNREAD);
         }
     }
 
@@ -90,7 +90,7 @@ final class Head
         }
         try {
             $environment = self::environment($bytes);
-        } catch (Problem $problem) {
+        } catch (LoadError $problem) {
             throw self::broken($path, $problem->getMessage());
         }
 
@@ -102,16 +102,16 @@ final class Head
      *
      * @return array{resource, Stat}
      *
-     * @throws Problem
+     * @throws LoadError
      */
     public static function open(string $path, string $what): array
     {
-        $name = Problem::printable($path);
+        $name = LoadError::printable($path);
         \clearstatcache(true, $path);
         $found = @\lstat($path);
         if ($found === false) {
             $folder = @\lstat(\dirname($path) . '/.');
-            throw new Problem("cannot $what $name: it is not there", $folder === false ? Problem::UNREAD : Problem::MISSING);
+            throw new LoadError("cannot $what $name: it is not there", $folder === false ? LoadError::UNREAD : LoadError::MISSING);
         }
         // Opening a device or a pipe may have effects.
         self::plain($found['mode'], "cannot $what $name");
@@ -120,30 +120,30 @@ final class Head
         $stat = $file === false ? false : \fstat($file);
         if ($file === false || $stat === false) {
             $full = \str_contains(\error_get_last()['message'] ?? '', 'Too many open files');
-            throw new Problem("cannot $what $name: " . ($full ? 'the process has no free descriptor (`ulimit -n`)' : 'it may not be read'), Problem::UNREAD);
+            throw new LoadError("cannot $what $name: " . ($full ? 'the process has no free descriptor (`ulimit -n`)' : 'it may not be read'), LoadError::UNREAD);
         }
         self::plain($stat['mode'], "cannot $what $name");
         if ([$stat['dev'], $stat['ino']] !== [$found['dev'], $found['ino']]) {
-            throw new Problem("cannot $what $name: it was exchanged meanwhile", Problem::UNREAD);
+            throw new LoadError("cannot $what $name: it was exchanged meanwhile", LoadError::UNREAD);
         }
 
         return [$file, $stat];
     }
 
-    /** @throws Problem if that is not the mode of a regular file */
+    /** @throws LoadError if that is not the mode of a regular file */
     private static function plain(int $mode, string $what): void
     {
         $kind = [0o100000 => null, 0o040000 => 'a directory', 0o120000 => 'a symbolic link', 0o010000 => 'a pipe',
             0o140000 => 'a socket', 0o020000 => 'a device', 0o060000 => 'a device'];
         $found = \array_key_exists($mode & 0o170000, $kind) ? $kind[$mode & 0o170000] : 'something else';
         if ($found !== null) {
-            throw new Problem("$what: found $found, expected a file");
+            throw new LoadError("$what: found $found, expected a file");
         }
     }
 
-    public static function broken(string $path, string $problem): Problem
+    public static function broken(string $path, string $problem): LoadError
     {
-        return new Problem(Problem::printable($path) . ": $problem; restore it from a backup (docs/operations.md)");
+        return new LoadError(LoadError::printable($path) . ": $problem; restore it from a backup (docs/operations.md)");
     }
 
     public function same(self $other): bool
@@ -291,23 +291,23 @@ final class Head
         /** @var array{magic: string, major: int, minor: int, size: int, store: string, created: int, length: int} $fixed */
         $fixed = \unpack('a8magic/vmajor/vminor/Vsize/a16store/Pcreated/Plength', $bytes);
         if ($fixed['magic'] !== self::MAGIC) {
-            throw new Problem('it starts with ' . Problem::bytes($fixed['magic']) . ', which no head does');
+            throw new LoadError('it starts with ' . LoadError::bytes($fixed['magic']) . ', which no head does');
         }
         if ($fixed['major'] !== 1) {
-            throw new Problem("store format {$fixed['major']}, this build reads 1; use the version that made the store");
+            throw new LoadError("store format {$fixed['major']}, this build reads 1; use the version that made the store");
         }
         if ($fixed['size'] !== self::SIZE) {
-            throw new Problem("it says that it has {$fixed['size']} bytes, expected " . self::SIZE);
+            throw new LoadError("it says that it has {$fixed['size']} bytes, expected " . self::SIZE);
         }
         [$found, $expected] = [\unpack('P', $bytes, 248)[1], self::sum(\substr($bytes, 0, 248))];
         if ($found !== $expected) {
-            throw new Problem(\sprintf('checksum %016x, expected %016x: bytes were damaged', $found, $expected));
+            throw new LoadError(\sprintf('checksum %016x, expected %016x: bytes were damaged', $found, $expected));
         }
         $length = $fixed['length'];
         $name = $length > 0 && $length <= 64 ? \substr($bytes, 48, $length) : '';
         // Not by a regular expression, which fails where php.ini limits those.
         if (\strspn($name, self::LETTERS, 0, 1) !== 1 || \strspn($name, self::LETTERS . '0123456789_-') !== $length) {
-            throw new Problem('its environment\'s name is not valid: "' . Problem::printable($name) . '"');
+            throw new LoadError('its environment\'s name is not valid: "' . LoadError::printable($name) . '"');
         }
 
         return $name;

@@ -87,11 +87,11 @@ final class Lists
         return false;
     }
 
-    /** @throws Problem if it is not a power of two */
+    /** @throws LoadError if it is not a power of two */
     private static function log2(int $power): int
     {
         if ($power <= 0 || ($power & ($power - 1)) !== 0) {
-            throw new Problem("a list of the snapshot has $power slots, expected a power of two");
+            throw new LoadError("a list of the snapshot has $power slots, expected a power of two");
         }
         for ($bits = 0; $power > 1; $power >>= 1) {
             ++$bits;

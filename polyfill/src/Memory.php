@@ -12,15 +12,15 @@ namespace Flagstone\Polyfill;
 final class Memory
 {
     /** Bytes for work beside the file itself; a smaller need is not checked. */
-    private const SLACK = 1 << 20;
+    private const SPARE_BYTES = 1 << 20;
 
-    /** @throws Problem if that many bytes are not available */
+    /** @throws LoadError if that many bytes are not available */
     public static function reserve(int $bytes): void
     {
         $limit = self::limit(Settings::iniValue('memory_limit'));
         $left = $limit - (\function_exists('memory_get_usage') ? \memory_get_usage(true) : 0);
-        if ($limit > 0 && $bytes > self::SLACK && $bytes + self::SLACK > $left) {
-            throw new Problem("it takes $bytes bytes of memory, and memory_limit leaves $left; raise memory_limit", Problem::UNREAD);
+        if ($limit > 0 && $bytes > self::SPARE_BYTES && $bytes + self::SPARE_BYTES > $left) {
+            throw new LoadError("it takes $bytes bytes of memory, and memory_limit leaves $left; raise memory_limit", LoadError::UNREAD);
         }
     }
 

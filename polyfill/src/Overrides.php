@@ -11,7 +11,7 @@ namespace Flagstone\Polyfill;
  */
 final class Overrides
 {
-    /** @var array<Choice|array<Choice>> by flag, or by flag and company */
+    /** @var array<TestAnswer|array<TestAnswer>> by flag, or by flag and company */
     private array $flags = [];
 
     /** @param array<array-key, mixed> $answers */
@@ -19,42 +19,42 @@ final class Overrides
     {
         foreach ($answers as $flag => $answer) {
             if (!\is_array($answer)) {
-                $this->flags[$flag] = self::choice($answer, (string) $flag);
+                $this->flags[$flag] = self::answerOf($answer, (string) $flag);
                 continue;
             }
             $this->flags[$flag] = [];
-            foreach ($answer as $company => $choice) {
-                $this->flags[$flag][$company] = self::choice($choice, (string) $flag);
+            foreach ($answer as $company => $one) {
+                $this->flags[$flag][$company] = self::answerOf($one, (string) $flag);
             }
         }
     }
 
     /** Answer that was set for that flag and company. */
-    public function answer(string $flag, int|string|null $company): ?Choice
+    public function answer(string $flag, int|string|null $company): ?TestAnswer
     {
-        $told = $this->flags[$flag] ?? null;
-        if ($told instanceof Choice) {
-            return $told;
+        $override = $this->flags[$flag] ?? null;
+        if ($override instanceof TestAnswer) {
+            return $override;
         }
-        if ($told !== null && $company !== null && isset($told[$company])) {
-            return $told[$company];
+        if ($override !== null && $company !== null && isset($override[$company])) {
+            return $override[$company];
         }
 
-        return $this->otherwise === null ? null : new Choice($this->otherwise);
+        return $this->otherwise === null ? null : new TestAnswer($this->otherwise);
     }
 
     /** True if the flag was set to be on for any company. */
     public function possible(string $flag): ?bool
     {
-        $told = $this->flags[$flag] ?? null;
-        if ($told === null) {
+        $override = $this->flags[$flag] ?? null;
+        if ($override === null) {
             return $this->otherwise;
         }
-        if ($told instanceof Choice) {
-            return $told->on;
+        if ($override instanceof TestAnswer) {
+            return $override->on;
         }
-        foreach ($told as $choice) {
-            if ($choice->on) {
+        foreach ($override as $one) {
+            if ($one->on) {
                 return true;
             }
         }
@@ -68,13 +68,13 @@ final class Overrides
         return \array_map('strval', \array_keys($this->flags));
     }
 
-    private static function choice(mixed $answer, string $flag): Choice
+    private static function answerOf(mixed $answer, string $flag): TestAnswer
     {
         if (\is_bool($answer)) {
-            return new Choice($answer);
+            return new TestAnswer($answer);
         }
         if (\is_string($answer)) {
-            return new Choice(true, $answer);
+            return new TestAnswer(true, $answer);
         }
         throw new \TypeError(\sprintf(
             'flagstone_override(): Argument #1 ($answers) must be an array of bool, string (a variant) or array of '

@@ -14,14 +14,14 @@ final class Process
 {
     private const NO_STORE = 'no store: set flagstone.store in php.ini, or call flagstone_use() with the store\'s directory';
     /** Nanoseconds before a store that could not be opened is tried again. */
-    private const RETRY = 1_000_000_000;
+    private const RETRY_NANOSECONDS = 1_000_000_000;
     /** Nanoseconds between two looks for kills and the stop in a process that does not move by itself. */
-    private const SWITCHES_EVERY = 1_000_000_000;
+    private const SWITCHES_NANOSECONDS = 1_000_000_000;
     /** Maximum number of open stores; the one used longest ago makes room. */
     private const MAX_OPEN = 32;
 
-    private static ?Origin $store = null;
-    /** @var array<string, Origin> by path, in the order of last use */
+    private static ?FlagSource $store = null;
+    /** @var array<string, FlagSource> by path, in the order of last use */
     private static array $open = [];
     private static ?Evaluator $evaluator = null;
     private static ?Overrides $overrides = null;
@@ -33,15 +33,15 @@ final class Process
     private static int $retryAt = 0;
 
     private static ?Marks $marks = null;
-    /** @var ?array{Compiled, Origin, int, int} the definitions that a process that lives long holds, for its outermost mark or because it does
+    /** @var ?array{Compiled, FlagSource, int, int} the definitions that a process that lives long holds, for its outermost mark or because it does
      *     not move by itself, their store, their generation, and when that was published */
     private static ?array $held = null;
 
     private static bool $pinned = false;
-    private static bool $livesLong = false;
+    private static bool $isLongLived = false;
     private static bool $counts = true;
     private static int $refresh = 0;
-    private static int $looked = 0;
+    private static int $checkedAt = 0;
     /** `REQUEST_TIME_FLOAT` of the current request, as it was found. */
     private static mixed $request = null;
     private static int $now = 0;
@@ -65,7 +65,7 @@ final class Process
     public static function answer(string $flag, int|string|null $company, array $context): Answer
     {
         self::pin();
-        $told = self::$overrides?->answer($flag, $company);
+        $override = self::$overrides?->answer($flag, $company);
         $number = null;
         try {
             $evaluator = self::$evaluator;
@@ -75,14 +75,14 @@ final class Process
             } else {
                 $answer = $evaluator->evaluate($number, $company, $context, self::$now);
             }
-        } catch (Problem) {
+        } catch (LoadError) {
             $answer = new Answer(false, 'unknown_flag');
         }
-        if ($told !== null) {
-            $answer = new Answer($told->on, 'override');
+        if ($override !== null) {
+            $answer = new Answer($override->on, 'override');
         }
         $answer->flag = $number;
-        $answer->told = $told;
+        $answer->override = $override;
 
         return $answer;
     }
@@ -93,29 +93,29 @@ final class Process
      * @param array<array-key, mixed> $context
      * @return array<array-key, mixed>
      */
-    public static function settle(string $flag, array $context): array
+    public static function resolveContext(string $flag, array $context): array
     {
         if ($context === []) {
             return $context;
         }
         self::pin();
 
-        return self::sound(static function (Evaluator $evaluator) use ($flag, $context): array {
+        return self::askEvaluator(static function (Evaluator $evaluator) use ($flag, $context): array {
             $number = $evaluator->snapshot->find($flag);
 
-            return $number === null ? $context : $evaluator->settle($number, $context);
+            return $number === null ? $context : $evaluator->resolveContext($number, $context);
         }, $context);
     }
 
     public static function possible(string $flag): bool
     {
         self::pin();
-        $told = self::$overrides?->possible($flag);
-        if ($told !== null) {
-            return $told;
+        $override = self::$overrides?->possible($flag);
+        if ($override !== null) {
+            return $override;
         }
 
-        return self::sound(static function (Evaluator $evaluator) use ($flag): bool {
+        return self::askEvaluator(static function (Evaluator $evaluator) use ($flag): bool {
             $number = $evaluator->snapshot->find($flag);
 
             return $number !== null && $evaluator->possible($number, self::$now);
@@ -125,7 +125,7 @@ final class Process
     /** @param array<array-key, mixed> $context */
     public static function variant(string $flag, int|string|null $company, array $context): ?string
     {
-        $context = self::settle($flag, $context);
+        $context = self::resolveContext($flag, $context);
 
         return self::variantOf(self::answer($flag, $company, $context), $company, $context);
     }
@@ -133,18 +133,18 @@ final class Process
     /** @param array<array-key, mixed> $context */
     public static function value(string $flag, int|string|null $company, array $context, mixed $default): mixed
     {
-        $context = self::settle($flag, $context);
+        $context = self::resolveContext($flag, $context);
         $answer = self::answer($flag, $company, $context);
         $number = $answer->flag;
         if (!$answer->on || $number === null) {
             return $default;
         }
-        $told = $answer->told?->variant;
+        $override = $answer->override?->variant;
 
-        return self::sound(static function (Evaluator $evaluator) use ($told, $number, $company, $context, $default): mixed {
-            $variant = $told === null
+        return self::askEvaluator(static function (Evaluator $evaluator) use ($override, $number, $company, $context, $default): mixed {
+            $variant = $override === null
                 ? $evaluator->variant($number, $company, $context)
-                : $evaluator->variantNamed($number, $told);
+                : $evaluator->variantNamed($number, $override);
 
             return isset($variant[2]) ? $evaluator->snapshot->value($variant[2]) : $default;
         }, $default);
@@ -159,7 +159,7 @@ final class Process
     public static function explain(string $flag, int|string|null $company, array $context): array
     {
         $given = $context;
-        $context = self::settle($flag, $context);
+        $context = self::resolveContext($flag, $context);
         $answer = self::answer($flag, $company, $context);
         $variant = self::variantOf($answer, $company, $context);
         $snapshot = self::$evaluator?->snapshot;
@@ -167,14 +167,14 @@ final class Process
         [$number, $ruled, $blocker] = [$answer->flag, $answer->rule, $answer->blocker];
         if ($number !== null) {
             if ($ruled !== null) {
-                $rule = self::sound(static fn (Evaluator $evaluator): ?string => $evaluator->snapshot->rules($number)[$ruled][0] ?? null, null) ?? "#$ruled";
+                $rule = self::askEvaluator(static fn (Evaluator $evaluator): ?string => $evaluator->snapshot->rules($number)[$ruled][0] ?? null, null) ?? "#$ruled";
             }
             if ($blocker !== null) {
-                $prerequisite = self::sound(static fn (Evaluator $evaluator): string => $evaluator->snapshot->key($blocker), null);
+                $prerequisite = self::askEvaluator(static fn (Evaluator $evaluator): string => $evaluator->snapshot->key($blocker), null);
             }
-            if ($answer->told === null) {
-                $missing = self::sound(static fn (Evaluator $evaluator): array => $evaluator->missing($number, $context), []);
-                $found = self::sound(static fn (Evaluator $evaluator): array => $evaluator->unknown($number, $company, $context, self::$now), []);
+            if ($answer->override === null) {
+                $missing = self::askEvaluator(static fn (Evaluator $evaluator): array => $evaluator->missing($number, $context), []);
+                $found = self::askEvaluator(static fn (Evaluator $evaluator): array => $evaluator->unknown($number, $company, $context, self::$now), []);
                 foreach ($found as $attribute => $expected) {
                     $value = $attribute === 'company' ? $company : $given[$attribute] ?? null;
                     $unknown[] = ['attribute' => (string) $attribute, 'type' => Attributes::type($value), 'expected' => $expected];
@@ -209,16 +209,16 @@ final class Process
         $all = [];
         $snapshot = self::$evaluator?->snapshot;
         for ($number = 0; $number < ($snapshot?->count() ?? 0); ++$number) {
-            $key = self::sound(static fn (Evaluator $evaluator): string => $evaluator->snapshot->key($number), null);
+            $key = self::askEvaluator(static fn (Evaluator $evaluator): string => $evaluator->snapshot->key($number), null);
             if ($key !== null) {
-                $context = self::sound(static fn (Evaluator $evaluator): array => $evaluator->settle($number, $context), $context);
+                $context = self::askEvaluator(static fn (Evaluator $evaluator): array => $evaluator->resolveContext($number, $context), $context);
                 $all[$key] = self::isOn($key, $company, $context);
             }
         }
         $overrides = self::$overrides;
         foreach ($overrides === null ? [] : $overrides->flags() as $key) {
-            $told = $overrides?->answer($key, $company);
-            $all[$key] = $told !== null && $told->on;
+            $override = $overrides?->answer($key, $company);
+            $all[$key] = $override !== null && $override->on;
         }
 
         return $all;
@@ -229,7 +229,7 @@ final class Process
     {
         self::pin();
 
-        return self::sound(static function (Evaluator $evaluator) use ($flag): array {
+        return self::askEvaluator(static function (Evaluator $evaluator) use ($flag): array {
             $number = $evaluator->snapshot->find($flag);
 
             return $number === null ? [] : $evaluator->snapshot->needs($number);
@@ -242,8 +242,8 @@ final class Process
         $before = self::generation();
         self::pin();
         self::$held = null;
-        self::advance();
-        if (self::$livesLong && self::marks()->holds((int) \hrtime(true))) {
+        self::advanceToNewest();
+        if (self::$isLongLived && self::marks()->holds((int) \hrtime(true))) {
             self::hold();
         }
 
@@ -264,7 +264,7 @@ final class Process
     public static function markEnd(?int $token): void
     {
         self::marks()->end($token);
-        self::letGo();
+        self::releaseHeld();
     }
 
     private static function marks(): Marks
@@ -282,7 +282,7 @@ final class Process
     }
 
     /** Drops the held content once neither a mark nor the setting needs it. */
-    private static function letGo(): void
+    private static function releaseHeld(): void
     {
         if (self::$held !== null && self::$refresh !== 0 && !self::marks()->holds((int) \hrtime(true))) {
             self::$held = null;
@@ -304,9 +304,9 @@ final class Process
     /**
      * The content that a mark holds, if it is of that store.
      *
-     * @return ?array{Compiled, Origin, int, int}
+     * @return ?array{Compiled, FlagSource, int, int}
      */
-    private static function heldOf(?Origin $store): ?array
+    private static function heldOf(?FlagSource $store): ?array
     {
         return self::$held !== null && self::$held[1] === $store ? self::$held : null;
     }
@@ -319,7 +319,7 @@ final class Process
         }
         try {
             $store = Trust::absolute($store);
-        } catch (Problem $problem) {
+        } catch (LoadError $problem) {
             self::$error = $problem->getMessage();
 
             return false;
@@ -329,13 +329,13 @@ final class Process
         }
         $configured = Settings::store();
         if ($configured !== '' && $configured !== $store) {
-            $same = self::quietly(static fn (): bool => \realpath($store) !== false && \realpath($store) === \realpath($configured));
+            $same = self::withoutWarnings(static fn (): bool => \realpath($store) !== false && \realpath($store) === \realpath($configured));
             if (!$same) {
                 return false;
             }
         }
         self::$named = $store;
-        self::advance();
+        self::advanceToNewest();
 
         return self::$error === null;
     }
@@ -352,7 +352,7 @@ final class Process
         $file = $path === null ? null : [$path, $environment, $overlay];
         if (self::$file !== $file) {
             self::$file = $file;
-            self::advance();
+            self::advanceToNewest();
         }
 
         return self::$evaluator !== null;
@@ -367,7 +367,7 @@ final class Process
         self::$overrides = $answers === null && $otherwise === null ? null : new Overrides($answers ?? [], $otherwise);
     }
 
-    public static function store(): ?Origin
+    public static function store(): ?FlagSource
     {
         self::pin();
 
@@ -404,7 +404,7 @@ final class Process
     private static function pin(): void
     {
         if (!self::$pinned) {
-            self::$livesLong = Settings::livesLong();
+            self::$isLongLived = Settings::isLongLived();
             self::$refresh = Settings::refresh();
             self::$counts = Settings::telemetry();
             self::$pinned = true;
@@ -412,13 +412,13 @@ final class Process
 
             return;
         }
-        if (self::$livesLong) {
-            if (\hrtime(true) - self::$looked >= (self::$refresh ?: self::SWITCHES_EVERY)) {
+        if (self::$isLongLived) {
+            if (\hrtime(true) - self::$checkedAt >= (self::$refresh ?: self::SWITCHES_NANOSECONDS)) {
                 $now = self::$now;
                 if (self::$refresh === 0) {
                     self::hold();
                 }
-                self::advance();
+                self::advanceToNewest();
                 if (self::$refresh === 0) {
                     self::$now = $now;
                 }
@@ -435,22 +435,22 @@ final class Process
 
     private static function begin(): void
     {
-        self::advance();
+        self::advanceToNewest();
         self::$request = $_SERVER['REQUEST_TIME_FLOAT'] ?? null;
-        if (!self::$livesLong && \is_numeric(self::$request) && self::$request > 0 && self::$request < 1e12) {
+        if (!self::$isLongLived && \is_numeric(self::$request) && self::$request > 0 && self::$request < 1e12) {
             self::$now = (int) (self::$request * 1e6);
         }
     }
 
     /** Moves to the newest generation. */
-    private static function advance(): void
+    private static function advanceToNewest(): void
     {
-        self::$looked = (int) \hrtime(true);
+        self::$checkedAt = (int) \hrtime(true);
         self::$now = self::clock();
         try {
-            self::quietly(static function (): void {
+            self::withoutWarnings(static function (): void {
                 if (self::choose()) {
-                    self::$store?->look();
+                    self::$store?->checkForUpdate();
                 }
             });
         } catch (\Error $error) {
@@ -461,7 +461,7 @@ final class Process
             self::$error = "the polyfill cannot work without $found[1](), which disable_functions in php.ini names; take it out of there, or install the extension";
         }
         $store = self::$store;
-        self::letGo();
+        self::releaseHeld();
         $snapshot = self::heldOf($store)[0] ?? $store?->snapshot;
         if ($store === null || $snapshot === null) {
             self::$evaluator = null;
@@ -492,10 +492,10 @@ final class Process
         }
         self::$store = null;
         self::$chosen = $path;
-        self::$retryAt = (int) \hrtime(true) + self::RETRY;
+        self::$retryAt = (int) \hrtime(true) + self::RETRY_NANOSECONDS;
         self::$error = match (true) {
             $path === '' => self::NO_STORE,
-            $isRelative => 'flagstone.store is "' . Problem::printable($path) . '" in php.ini, expected an absolute path: every flag is off',
+            $isRelative => 'flagstone.store is "' . LoadError::printable($path) . '" in php.ini, expected an absolute path: every flag is off',
             default => null,
         };
 
@@ -505,9 +505,9 @@ final class Process
     /**
      * Opens the store, or returns the one that is open, after judging the path as given; true if it was open already.
      *
-     * @param ?Origin $before the store that the path led to
+     * @param ?FlagSource $before the store that the path led to
      */
-    private static function open(string $path, ?Origin $before): bool
+    private static function open(string $path, ?FlagSource $before): bool
     {
         try {
             $known = self::$open[$path] ?? null;
@@ -519,24 +519,24 @@ final class Process
             }
             $store = new Store($path);
             if ($before !== null && $before->environment !== $store->environment) {
-                throw new Problem(\sprintf(
+                throw new LoadError(\sprintf(
                     '%s leads to %s now, a store for "%s", expected "%s"; answering from %s as before. '
                         . 'Lead it back, or restart PHP if the environment is meant to change',
-                    Problem::printable($path),
-                    Problem::printable($store->directory),
+                    LoadError::printable($path),
+                    LoadError::printable($store->directory),
                     $store->environment,
                     $before->environment,
-                    Problem::printable($before->directory),
+                    LoadError::printable($before->directory),
                 ));
             }
             self::keep($path, $store);
 
             return false;
-        } catch (Problem $problem) {
-            self::$error = $problem->getCode() !== Problem::MISSING
+        } catch (LoadError $problem) {
+            self::$error = $problem->getCode() !== LoadError::MISSING
                 ? $problem->getMessage()
-                : 'cannot open the store ' . Problem::printable($path) . ': it is not there'
-                    . (!\function_exists('ini_get') || Settings::iniValue('open_basedir') !== '' ? ', or open_basedir forbids it' : '') . '; check flagstone.store' . Problem::missingStore($path);
+                : 'cannot open the store ' . LoadError::printable($path) . ': it is not there'
+                    . (!\function_exists('ini_get') || Settings::iniValue('open_basedir') !== '' ? ', or open_basedir forbids it' : '') . '; check flagstone.store' . LoadError::missingStore($path);
             self::$store = $before;
 
             return $before !== null;
@@ -555,7 +555,7 @@ final class Process
     }
 
     /** Answers from this store from now on, and keeps it open. */
-    private static function keep(string $path, Origin $store): void
+    private static function keep(string $path, FlagSource $store): void
     {
         unset(self::$open[$path]);
         self::$store = self::$open[$path] = $store;
@@ -568,9 +568,9 @@ final class Process
     private static function isOn(string $flag, int|string|null $company, array $context): bool
     {
         if (self::$overrides !== null) {
-            $told = self::$overrides->answer($flag, $company);
-            if ($told !== null) {
-                return $told->on;
+            $override = self::$overrides->answer($flag, $company);
+            if ($override !== null) {
+                return $override->on;
             }
         }
         if (self::$evaluator === null) {
@@ -580,7 +580,7 @@ final class Process
             $number = self::$evaluator->snapshot->find($flag);
 
             return $number !== null && self::$evaluator->enabled($number, $company, $context, self::$now);
-        } catch (Problem) {
+        } catch (LoadError) {
             return false;
         }
     }
@@ -588,16 +588,16 @@ final class Process
     /** @param array<array-key, mixed> $context */
     private static function variantOf(Answer $answer, int|string|null $company, array $context): ?string
     {
-        $told = $answer->told;
-        if ($told !== null && ($told->variant !== null || !$told->on)) {
-            return $told->variant;
+        $override = $answer->override;
+        if ($override !== null && ($override->variant !== null || !$override->on)) {
+            return $override->variant;
         }
         $number = $answer->flag;
         if (!$answer->on || $number === null) {
             return null;
         }
 
-        return self::sound(static fn (Evaluator $evaluator): ?string => $evaluator->variant($number, $company, $context)[0] ?? null, null);
+        return self::askEvaluator(static fn (Evaluator $evaluator): ?string => $evaluator->variant($number, $company, $context)[0] ?? null, null);
     }
 
     /**
@@ -609,14 +609,14 @@ final class Process
      * @param O $otherwise
      * @return T|O
      */
-    private static function sound(\Closure $ask, mixed $otherwise): mixed
+    private static function askEvaluator(\Closure $ask, mixed $otherwise): mixed
     {
         if (self::$evaluator === null) {
             return $otherwise;
         }
         try {
             return $ask(self::$evaluator);
-        } catch (Problem) {
+        } catch (LoadError) {
             return $otherwise;
         }
     }
@@ -628,7 +628,7 @@ final class Process
      * @param \Closure(): T $do
      * @return T
      */
-    private static function quietly(\Closure $do): mixed
+    private static function withoutWarnings(\Closure $do): mixed
     {
         \set_error_handler(static fn (): bool => true);
         try {

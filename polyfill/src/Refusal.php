@@ -63,7 +63,7 @@ final class Refusal
                 return false;
             }
         }
-        $this->reasons[] = Problem::printable($path) . " belongs to a user that this user namespace does not map, and all of those look like user $owner";
+        $this->reasons[] = LoadError::printable($path) . " belongs to a user that this user namespace does not map, and all of those look like user $owner";
         $this->advice['Map its owner into the namespace, or run this outside of it'] = true;
 
         return true;
@@ -73,7 +73,7 @@ final class Refusal
     private function belongsToAnother(string $path, int $owner, array $owners): void
     {
         $names = \array_map(static fn (int $user): string => $user === 0 ? 'root' : "user $user", \array_filter($owners, is_int(...)));
-        $this->reasons[] = \sprintf('%s belongs to user %d, expected %s', Problem::printable($path), $owner, \implode(' or ', \array_unique($names)));
+        $this->reasons[] = \sprintf('%s belongs to user %d, expected %s', LoadError::printable($path), $owner, \implode(' or ', \array_unique($names)));
     }
 
     /**
@@ -93,14 +93,14 @@ final class Refusal
         $isRoot = ($this->user ?? 0) === 0;
         $this->reasons[] = \sprintf(
             '%s belongs to user %d, and everybody can write %s (mode %04o), in which %s trusted',
-            Problem::printable($path),
+            LoadError::printable($path),
             $owner,
-            Problem::printable($public[0]),
+            LoadError::printable($public[0]),
             $public[1],
             $isRoot ? 'only root is' : "only root and user $this->user are",
         );
         if ($mode === null) {
-            $this->advice['Name the store by its own path instead of that link; it leads to ' . Problem::printable($end)] = true;
+            $this->advice['Name the store by its own path instead of that link; it leads to ' . LoadError::printable($end)] = true;
 
             return;
         }
@@ -123,7 +123,7 @@ final class Refusal
 
         return \sprintf(
             '%s is writable by everybody and not sticky (mode %04o): any user can put another store of %s in the place of this one. %s: chmod +t %s',
-            Problem::printable($path),
+            LoadError::printable($path),
             $mode,
             ($this->user ?? 0) === 0 ? "root's" : "root's or user $this->user's",
             \in_array($this->user, [0, $owner], true) ? 'Type' : 'Ask root to type',
@@ -131,7 +131,7 @@ final class Refusal
         );
     }
 
-    /** @throws Problem if there was a reason */
+    /** @throws LoadError if there was a reason */
     public function end(string $path): void
     {
         if ($this->reasons === []) {
@@ -145,9 +145,9 @@ final class Refusal
             $mine === '' => "Ask root to type: $roots",
             default => "Type: $mine; and ask root to type: $roots",
         };
-        throw new Problem(\sprintf(
+        throw new LoadError(\sprintf(
             '%s is not trusted: %s. %s',
-            Problem::printable($path),
+            LoadError::printable($path),
             \implode('; ', $this->reasons),
             \implode('. ', \array_filter($sentences)),
         ));
@@ -159,7 +159,7 @@ final class Refusal
         if (($mode & 0o002) === 0) {
             return;
         }
-        $this->reasons[] = \sprintf('%s is writable by everybody (mode %04o)', Problem::printable($path), $mode);
+        $this->reasons[] = \sprintf('%s is writable by everybody (mode %04o)', LoadError::printable($path), $mode);
         if ($mayBeStore) {
             $this->add('chmod o-w ' . self::shell($path), $owner === $this->user);
         } else {
@@ -179,7 +179,7 @@ final class Refusal
 
     private static function shell(string $path): string
     {
-        $text = Problem::printable($path);
+        $text = LoadError::printable($path);
 
         return \preg_match('#^[A-Za-z0-9/._+,:@-]+$#D', $text) === 1 ? $text : "'" . \str_replace("'", "'\\''", $text) . "'";
     }

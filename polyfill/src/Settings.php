@@ -32,11 +32,11 @@ final class Settings
 
     public static function overrideAllowed(): bool
     {
-        return self::switch(self::configured('flagstone.allow_override')) ?? self::livesLong();
+        return self::switch(self::configured('flagstone.allow_override')) ?? self::isLongLived();
     }
 
     /** True for a SAPI whose process is one long request. */
-    public static function livesLong(): bool
+    public static function isLongLived(): bool
     {
         return \in_array(\PHP_SAPI, ['cli', 'phpdbg', 'embed', 'micro'], true);
     }
@@ -66,7 +66,7 @@ final class Settings
         foreach ($expected as $setting => [$what, $isUnderstood]) {
             $value = self::configured($setting);
             if (\is_string($value) && !$isUnderstood($value)) {
-                $refused[] = $setting . ' is "' . Problem::printable(\substr($value, 0, 100)) . "\", expected $what; it is ignored";
+                $refused[] = $setting . ' is "' . LoadError::printable(\substr($value, 0, 100)) . "\", expected $what; it is ignored";
             }
         }
 

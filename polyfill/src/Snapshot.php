@@ -103,33 +103,33 @@ final class Snapshot implements Compiled
      * @param bool     $whole hold long lists in memory: opening takes longer, a question about one less. Processes that fork
      *                        need this, since a file's position is shared across a fork.
      *
-     * @throws Problem
+     * @throws LoadError
      */
     public static function read(mixed $file, int $size, bool $whole = true): self
     {
         $header = (string) \fread($file, self::HEADER_SIZE);
         if ($size < self::HEADER_SIZE || \strlen($header) < self::HEADER_SIZE) {
-            $code = $size < self::HEADER_SIZE ? 0 : Problem::UNREAD;
-            throw new Problem("the snapshot has $size bytes, expected at least 512: it was cut off; publish again", $code);
+            $code = $size < self::HEADER_SIZE ? 0 : LoadError::UNREAD;
+            throw new LoadError("the snapshot has $size bytes, expected at least 512: it was cut off; publish again", $code);
         }
         if (!\str_starts_with($header, self::MAGIC)) {
-            throw new Problem('not a Flagstone snapshot: it starts with ' . Problem::bytes(\substr($header, 0, 8)));
+            throw new LoadError('not a Flagstone snapshot: it starts with ' . LoadError::bytes(\substr($header, 0, 8)));
         }
         /** @var array{major: int, minor: int, header: int, size: int, required: int, optional: int, checksum: int, flags: int, probe: int, name: int, length: int} $fixed */
         $fixed = \unpack('vmajor/vminor/Vheader/Psize/Prequired/Poptional/Pchecksum/Vflags/Vprobe/Vname/Vlength', $header, 8);
         if ($fixed['major'] !== 1) {
-            throw new Problem("format {$fixed['major']}, this build reads 1; publish again with this version, or upgrade the reader");
+            throw new LoadError("format {$fixed['major']}, this build reads 1; publish again with this version, or upgrade the reader");
         }
         $cleared = \substr($header, 0, 40) . "\0\0\0\0\0\0\0\0" . \substr($header, 48);
-        self::prove('header', \hash('xxh3', $cleared, true), $fixed['checksum']);
+        self::verify('header', \hash('xxh3', $cleared, true), $fixed['checksum']);
         if ($fixed['required'] !== 0) {
-            throw new Problem(\sprintf('the snapshot needs features %#x that this build does not know; upgrade the reader', $fixed['required']));
+            throw new LoadError(\sprintf('the snapshot needs features %#x that this build does not know; upgrade the reader', $fixed['required']));
         }
-        self::same('header', 'header_size', $fixed['header'], self::HEADER_SIZE);
+        self::expect('header', 'header_size', $fixed['header'], self::HEADER_SIZE);
         if ($size < $fixed['size']) {
-            throw new Problem("found $size bytes, expected {$fixed['size']} as its header says: it was cut off; publish again");
+            throw new LoadError("found $size bytes, expected {$fixed['size']} as its header says: it was cut off; publish again");
         }
-        self::same('header', 'file_size', $fixed['size'], $size);
+        self::expect('header', 'file_size', $fixed['size'], $size);
         [$offsets, $sizes, $sums] = self::table($header, $size, $fixed['minor']);
         self::limit('definitions', 'size', $sizes[self::DEFINITIONS], self::MAX_DEFINITIONS);
         $end = $offsets[self::DEFINITIONS];
@@ -143,19 +143,19 @@ final class Snapshot implements Compiled
             $bytes .= $more;
         }
         if (\strlen($bytes) !== $end || \strncmp($bytes, $header, self::HEADER_SIZE) !== 0) {
-            throw new Problem("the snapshot has fewer than the $end bytes that it had; publish again", Problem::UNREAD);
+            throw new LoadError("the snapshot has fewer than the $end bytes that it had; publish again", LoadError::UNREAD);
         }
         for ($section = 0; $section < self::DEFINITIONS; ++$section) {
             $hash = \hash_init('xxh3');
             for ($at = $offsets[$section], $left = $sizes[$section]; $left > 0; $at += self::CHUNK, $left -= self::CHUNK) {
                 $length = \min(self::CHUNK, $left);
-                \hash_update($hash, $at < $end ? \substr($bytes, $at, $length) : self::piece($file, $at, $length));
+                \hash_update($hash, $at < $end ? \substr($bytes, $at, $length) : self::readBytes($file, $at, $length));
             }
-            self::prove(self::NAMES[$section], \hash_final($hash, true), $sums[$section]);
+            self::verify(self::NAMES[$section], \hash_final($hash, true), $sums[$section]);
         }
-        self::same('header', 'flag_count', $fixed['flags'], \intdiv($sizes[self::FLAGS], 128));
+        self::expect('header', 'flag_count', $fixed['flags'], \intdiv($sizes[self::FLAGS], 128));
         if ($fixed['name'] + $fixed['length'] > $sizes[self::STRINGS]) {
-            throw new Problem('header[0].environment: leaves the strings: not written by a sound compiler');
+            throw new LoadError('header[0].environment: leaves the strings: not written by a sound compiler');
         }
         $environment = \substr($bytes, $offsets[self::STRINGS] + $fixed['name'], $fixed['length']);
 
@@ -340,7 +340,7 @@ final class Snapshot implements Compiled
         return $list !== self::NO_LIST && Lists::has($this, $list, $key);
     }
 
-    public function listsNobody(int $list): bool
+    public function isEmptyList(int $list): bool
     {
         return Lists::isEmpty($this, $list);
     }
@@ -390,7 +390,7 @@ final class Snapshot implements Compiled
     {
         $at = $this->at(self::WORDS, $number, 1);
 
-        return $this->file === null ? \unpack('P', $this->bytes, $at)[1] : \unpack('P', self::piece($this->file, $at, 8))[1];
+        return $this->file === null ? \unpack('P', $this->bytes, $at)[1] : \unpack('P', self::readBytes($this->file, $at, 8))[1];
     }
 
     /** Bit `$bit` of the words from `$first` on. */
@@ -399,7 +399,7 @@ final class Snapshot implements Compiled
         $at = $this->at(self::WORDS, $first + ($bit >> 6), 1);
 
         $at += ($bit >> 3) & 7;
-        $byte = $this->file === null ? $this->bytes[$at] : self::piece($this->file, $at, 1);
+        $byte = $this->file === null ? $this->bytes[$at] : self::readBytes($this->file, $at, 1);
 
         return (\ord($byte) >> ($bit & 7) & 1) === 1;
     }
@@ -408,10 +408,10 @@ final class Snapshot implements Compiled
     public function listedText(int $offset): string
     {
         $at = $this->at(self::KEYS, $offset, 2);
-        $length = \unpack('v', $this->file === null ? \substr($this->bytes, $at, 2) : self::piece($this->file, $at, 2))[1];
+        $length = \unpack('v', $this->file === null ? \substr($this->bytes, $at, 2) : self::readBytes($this->file, $at, 2))[1];
         $at = $this->at(self::KEYS, $offset + 2, $length);
 
-        return $this->file === null ? \substr($this->bytes, $at, $length) : self::piece($this->file, $at, $length);
+        return $this->file === null ? \substr($this->bytes, $at, $length) : self::readBytes($this->file, $at, $length);
     }
 
     public function text(int $offset, int $length): string
@@ -460,18 +460,18 @@ final class Snapshot implements Compiled
         // An entry's number has at most 48 bits here, so the products are ints.
         if ($first < 0 || $first > 0xFFFF_FFFF_FFFF || ($first + $count) * $size > $this->sizes[$section]) {
             $name = self::NAMES[$section];
-            throw new Problem("$name: found $first, expected $count entries from there to stay within: not written by a sound compiler");
+            throw new LoadError("$name: found $first, expected $count entries from there to stay within: not written by a sound compiler");
         }
 
         return $this->offsets[$section] + $first * $size;
     }
 
     /** @param resource $file */
-    private static function piece(mixed $file, int $at, int $length): string
+    private static function readBytes(mixed $file, int $at, int $length): string
     {
         $piece = $length === 0 ? '' : (\fseek($file, $at) === 0 ? (string) \fread($file, $length) : '');
         if (\strlen($piece) !== $length) {
-            throw new Problem("the snapshot has fewer than the bytes that it had, at $at; publish again", Problem::UNREAD);
+            throw new LoadError("the snapshot has fewer than the bytes that it had, at $at; publish again", LoadError::UNREAD);
         }
 
         return $piece;
@@ -489,11 +489,11 @@ final class Snapshot implements Compiled
         foreach (self::NAMES as $section => $name) {
             /** @var array{offset: int, size: int, sum: int} $record */
             $record = \unpack('Poffset/Psize/Psum', $header, 64 + 24 * $section);
-            self::same($name, 'offset', $record['offset'], ($end + 63) & ~63);
+            self::expect($name, 'offset', $record['offset'], ($end + 63) & ~63);
             if ($record['size'] < 0 || $record['size'] > $size - $record['offset']) {
-                throw new Problem("{$name}[0].size: found {$record['size']}, expected at most what the file has: not written by a sound compiler");
+                throw new LoadError("{$name}[0].size: found {$record['size']}, expected at most what the file has: not written by a sound compiler");
             }
-            self::same($name, 'size modulo entry', $record['size'] % self::ENTRY[$section], 0);
+            self::expect($name, 'size modulo entry', $record['size'] % self::ENTRY[$section], 0);
             $end = $record['offset'] + $record['size'];
             [$offsets[], $sizes[], $sums[]] = [$record['offset'], $record['size'], $record['sum']];
         }
@@ -501,14 +501,14 @@ final class Snapshot implements Compiled
             // The audit-trail record that intended the publish; only a check of the trail uses it.
             /** @var array{offset: int, size: int, sum: int} $record */
             $record = \unpack('Poffset/Psize/Psum', $header, 64 + 24 * \count(self::NAMES));
-            self::same('audit', 'offset', $record['offset'], ($end + 63) & ~63);
-            self::same('audit', 'size', $record['size'], self::AUDIT_SIZE);
-            self::same('audit', 'checksum', $record['sum'], 0);
+            self::expect('audit', 'offset', $record['offset'], ($end + 63) & ~63);
+            self::expect('audit', 'size', $record['size'], self::AUDIT_SIZE);
+            self::expect('audit', 'checksum', $record['sum'], 0);
             $end = $record['offset'] + $record['size'];
         }
         // A later minor version may have sections after these.
         if ($minor <= self::MINOR) {
-            self::same('header', 'file_size', $size, $end);
+            self::expect('header', 'file_size', $size, $end);
         }
 
         return [$offsets, $sizes, $sums];
@@ -517,22 +517,22 @@ final class Snapshot implements Compiled
     private static function limit(string $section, string $field, int $found, int $most): void
     {
         if ($found > $most) {
-            throw new Problem("$section: $field: found $found, expected at most $most: not written by a sound compiler");
+            throw new LoadError("$section: $field: found $found, expected at most $most: not written by a sound compiler");
         }
     }
 
-    private static function same(string $section, string $field, int $found, int $expected): void
+    private static function expect(string $section, string $field, int $found, int $expected): void
     {
         if ($found !== $expected) {
-            throw new Problem("{$section}[0].$field: found $found, expected $expected: not written by a sound compiler");
+            throw new LoadError("{$section}[0].$field: found $found, expected $expected: not written by a sound compiler");
         }
     }
 
-    private static function prove(string $section, string $hash, int $expected): void
+    private static function verify(string $section, string $hash, int $expected): void
     {
         $found = \unpack('J', $hash)[1];
         if ($found !== $expected) {
-            throw new Problem(\sprintf('%s: checksum %016x, expected %016x: bytes were damaged; publish again', $section, $found, $expected));
+            throw new LoadError(\sprintf('%s: checksum %016x, expected %016x: bytes were damaged; publish again', $section, $found, $expected));
         }
     }
 }

@@ -11,16 +11,16 @@ namespace Flagstone\Polyfill;
  * @internal
  * @phpstan-import-type Pointer from Head
  */
-final class Store extends Origin
+final class Store extends FlagSource
 {
     private const SECOND = 1_000_000_000;
-    private const LONGEST_PAUSE = 300 * self::SECOND;
+    private const MAX_PAUSE = 300 * self::SECOND;
     /** Attempts to read a head that changes during reading. */
-    private const ATTEMPTS = 16;
+    private const MAX_READS = 16;
     /** Times that one look follows a head that moves on, or another one in its place. */
-    private const MOVES = 4;
+    private const MAX_MOVES = 4;
     /** Times that a snapshot is looked for beside its head before it counts as missing. */
-    private const LOOKS = 4;
+    private const MAX_LOOKS = 4;
 
     private Head $head;
     /** Warning of the judgement by which the path was opened. */
@@ -49,7 +49,7 @@ final class Store extends Origin
     private int $pause = 0;
     private int $retryAt = 0;
 
-    /** @throws Problem */
+    /** @throws LoadError */
     public function __construct(string $path)
     {
         $trust = Trust::directory($path);
@@ -72,20 +72,20 @@ final class Store extends Origin
         return $this->error ?? $this->missing ?? $this->doubt;
     }
 
-    public function look(): bool
+    public function checkForUpdate(): bool
     {
         try {
             $head = $this->head->again($this->directory);
             if ($head->file !== $this->head->file && $head->environment !== $this->environment) {
                 throw Head::broken("$this->directory/head", "it is for the environment \"$head->environment\", expected \"$this->environment\"");
             }
-        } catch (Problem $problem) {
+        } catch (LoadError $problem) {
             // Everything stays as long as the head cannot be looked at.
             $this->missing = $problem->getMessage();
 
             return false;
         }
-        $this->missing = $this->refused();
+        $this->missing = $this->directoryError();
         $now = (int) \hrtime(true);
         $due = $this->bad !== null && $now >= $this->retryAt;
         if ($head->same($this->head) && !$due) {
@@ -118,11 +118,11 @@ final class Store extends Origin
     }
 
     /** Reason why the directory may not be opened now; content read before goes on answering. */
-    private function refused(): ?string
+    private function directoryError(): ?string
     {
         try {
             Trust::directory($this->directory);
-        } catch (Problem $problem) {
+        } catch (LoadError $problem) {
             return $problem->getMessage();
         }
 
@@ -131,10 +131,10 @@ final class Store extends Origin
 
     private function load(Head $head, int $now): void
     {
-        for ($attempt = 1; $attempt < self::ATTEMPTS && !$head->isEmpty() && $head->current() === null; ++$attempt) {
+        for ($attempt = 1; $attempt < self::MAX_READS && !$head->isEmpty() && $head->current() === null; ++$attempt) {
             try {
                 $head = $this->head = $this->head->again($this->directory);
-            } catch (Problem) {
+            } catch (LoadError) {
                 // The head that was read has to do.
                 break;
             }
@@ -168,7 +168,7 @@ final class Store extends Origin
     }
 
     /** @param Pointer $pointer */
-    private function follow(Head $head, array $pointer, int $now, int $moves = self::MOVES): void
+    private function follow(Head $head, array $pointer, int $now, int $moves = self::MAX_MOVES): void
     {
         $generation = $pointer['generation'];
         if ($generation < $this->highest) {
@@ -190,15 +190,15 @@ final class Store extends Origin
         try {
             $this->serve($this->open($named, $pointer['content']), $generation, $named, $pointer['publishedAt']);
             $this->serveCurrent();
-        } catch (Problem $problem) {
+        } catch (LoadError $problem) {
             // With a quick publisher, the snapshot that a slow reader is about to open may already be removed as too old.
-            $next = $moves > 0 ? $this->moved($generation) : null;
+            $next = $moves > 0 ? $this->newerPointer($generation) : null;
             if ($next !== null) {
                 $this->follow($this->head, $next, $now, $moves - 1);
 
                 return;
             }
-            $this->pause = $this->bad === $named ? \min($this->pause * 2, self::LONGEST_PAUSE) : self::SECOND;
+            $this->pause = $this->bad === $named ? \min($this->pause * 2, self::MAX_PAUSE) : self::SECOND;
             $this->retryAt = $now + $this->pause;
             $again = $this->bad === $named;
             $this->bad = $named;
@@ -217,11 +217,11 @@ final class Store extends Origin
      *
      * @return ?Pointer
      */
-    private function moved(int $generation): ?array
+    private function newerPointer(int $generation): ?array
     {
         try {
             $head = $this->head->again($this->directory);
-        } catch (Problem) {
+        } catch (LoadError) {
             return null;
         }
         $pointer = $head->current();
@@ -271,8 +271,8 @@ final class Store extends Origin
         $this->kills = [...\array_map(null, \array_keys($kills), \array_values($kills)), ...$held];
         $killed = \array_map(static fn (array $known): string => $known[1]['key'], $this->kills);
         $this->killed = \array_values(\array_unique([...$killed, ...$this->formerKills]));
-        $told = $doubt ?? self::heldText($held);
-        $this->doubt = $told === null ? null : Problem::printable("$this->directory/head") . ": $told";
+        $reason = $doubt ?? self::heldKillsText($held);
+        $this->doubt = $reason === null ? null : LoadError::printable("$this->directory/head") . ": $reason";
         $this->killsKnown = $this->killsKnown || $doubt === null;
         // A stop whose words could never be read may be on.
         $this->stop = $head->stopped() ?? $this->stop ?? true;
@@ -285,7 +285,7 @@ final class Store extends Origin
      *
      * @param list<array{int, array{key: string, held?: bool}}> $kills
      */
-    private static function heldText(array $kills): ?string
+    private static function heldKillsText(array $kills): ?string
     {
         $held = \array_filter($kills, static fn (array $known): bool => $known[1]['held'] ?? false);
         $keys = \implode(', ', \array_map(static fn (array $known): string => $known[1]['key'], $held));
@@ -300,7 +300,7 @@ final class Store extends Origin
         try {
             $this->serve($this->open($named, $content), $generation, $named, $publishedAt);
             $this->source = 'previous';
-        } catch (Problem) {
+        } catch (LoadError) {
             // Status shows the error of the current snapshot.
         }
     }
@@ -309,7 +309,7 @@ final class Store extends Origin
      * Opens a snapshot beside the head that names it. PHP can hold no directory, so that the path may lead to another store, or nowhere,
      * at any moment: what is seen counts only with the same head before and after, and a missing file only after several looks.
      *
-     * @throws Problem
+     * @throws LoadError
      */
     private function open(string $named, string $content): Snapshot
     {
@@ -321,24 +321,24 @@ final class Store extends Origin
             $trust->exposed = $this->exposed;
             $this->head->expectAt($this->directory);
             try {
-                return $this->openHere($trust, $named, $content);
-            } catch (Problem $problem) {
+                return $this->openOnce($trust, $named, $content);
+            } catch (LoadError $problem) {
                 $this->head->expectAt($this->directory);
-                if ($look === self::LOOKS || $problem->getCode() !== Problem::MISSING) {
-                    $this->damaged = $problem->getCode() !== Problem::UNREAD;
+                if ($look === self::MAX_LOOKS || $problem->getCode() !== LoadError::MISSING) {
+                    $this->damaged = $problem->getCode() !== LoadError::UNREAD;
                     throw $problem;
                 }
             }
         }
     }
 
-    /** @throws Problem */
-    private function openHere(Trust $trust, string $named, string $content): Snapshot
+    /** @throws LoadError */
+    private function openOnce(Trust $trust, string $named, string $content): Snapshot
     {
         $folder = "$this->directory/snapshots";
         $stat = @\lstat($folder);
         if ($stat === false || ($stat['mode'] & 0o170000) !== 0o040000) {
-            throw new Problem(Problem::printable($folder) . ': expected a directory', $stat === false ? Problem::MISSING : 0);
+            throw new LoadError(LoadError::printable($folder) . ': expected a directory', $stat === false ? LoadError::MISSING : 0);
         }
         $trust->inside($folder, $stat);
         $path = "$folder/$named.snapshot";
@@ -346,15 +346,15 @@ final class Store extends Origin
         $trust->inside($path, $stat);
         try {
             // A process of one request seldom asks about a long list; the file is closed with the last reference to it.
-            $snapshot = Snapshot::read($file, $stat['size'], Settings::livesLong());
-        } catch (Problem $problem) {
-            throw $problem->behind(Problem::printable($path) . ': ');
+            $snapshot = Snapshot::read($file, $stat['size'], Settings::isLongLived());
+        } catch (LoadError $problem) {
+            throw $problem->withPrefix(LoadError::printable($path) . ': ');
         }
         if ($snapshot->contentId !== $content) {
-            throw new Problem(Problem::printable($path) . ": its content is $snapshot->contentId, expected $content; it is another snapshot under this name");
+            throw new LoadError(LoadError::printable($path) . ": its content is $snapshot->contentId, expected $content; it is another snapshot under this name");
         }
         if ($snapshot->environment !== $this->environment) {
-            throw new Problem(Problem::printable($path) . ": compiled for the environment \"$snapshot->environment\", expected "
+            throw new LoadError(LoadError::printable($path) . ": compiled for the environment \"$snapshot->environment\", expected "
                 . "\"$this->environment\", the store's; publish again");
         }
 
@@ -396,7 +396,7 @@ final class Store extends Origin
     {
         if (!$this->exposed) {
             $this->exposed = $trust->exposed || $headShared;
-            $warning = $headShared && !$trust->exposed ? Problem::printable($this->directory) . '/head is writable by a group' : $trust->warning;
+            $warning = $headShared && !$trust->exposed ? LoadError::printable($this->directory) . '/head is writable by a group' : $trust->warning;
             // What it was by the path that was given stays: that may lead here by a link.
             $this->warning = $this->exposed ? $warning : $this->warning ?? $warning;
         }

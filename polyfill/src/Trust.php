@@ -39,7 +39,7 @@ final class Trust
     ) {
     }
 
-    /** @throws Problem */
+    /** @throws LoadError */
     public static function directory(string $path): self
     {
         \clearstatcache();
@@ -47,7 +47,7 @@ final class Trust
         $places = self::walk($path);
         $last = $places[\count($places) - 1];
         if ($last['owner'] === null) {
-            throw new Problem('cannot open the directory ' . Problem::printable($path) . ': open_basedir forbids it');
+            throw new LoadError('cannot open the directory ' . LoadError::printable($path) . ': open_basedir forbids it');
         }
         $user = self::user();
         $refusal = new Refusal($user);
@@ -55,7 +55,7 @@ final class Trust
         // Nothing is asked of a file system that another user mounted.
         $hasHead = ($last['mode'] & 0o002) === 0 || !\in_array($last['owner'], [0, $user], true) || @\lstat($last['path'] . '/head') !== false;
         foreach ($places as $place) {
-            $name = Problem::printable($place['path']);
+            $name = LoadError::printable($place['path']);
             if ($place['owner'] === null) {
                 $warning ??= \sprintf('who can write %s is not known: open_basedir hides it', $name);
                 continue;
@@ -85,7 +85,7 @@ final class Trust
      * Judges a file, or a directory inside the store, by its stat.
      *
      * @param Stat $stat
-     * @throws Problem
+     * @throws LoadError
      */
     public function inside(string $path, array $stat): void
     {
@@ -102,7 +102,7 @@ final class Trust
     /**
      * Makes a path absolute, from the root on.
      *
-     * @throws Problem when it begins at the working directory, and no path leads to that: below `/proc/PID/root`, in another mount
+     * @throws LoadError when it begins at the working directory, and no path leads to that: below `/proc/PID/root`, in another mount
      *                 namespace, `getcwd()` may return a path that leads to something else here
      */
     public static function absolute(string $path): string
@@ -117,7 +117,7 @@ final class Trust
         if (!$isSame && ($directory === '' || Settings::iniValue('open_basedir') === '')) {
             $reason = $directory === ''
                 ? 'the working directory has no path here'
-                : 'the working directory is not what ' . Problem::printable($directory) . ' leads to';
+                : 'the working directory is not what ' . LoadError::printable($directory) . ' leads to';
             throw self::untrusted($path, $reason, 'Name the store by an absolute path. ' . self::IN_CONTAINER);
         }
 
@@ -160,11 +160,11 @@ final class Trust
                 throw self::unopened($path, 'too many symbolic links');
             }
             if (!\function_exists('readlink')) {
-                throw self::unopened($path, Problem::printable($place['path']) . ' is a symbolic link, and disable_functions in php.ini names readlink');
+                throw self::unopened($path, LoadError::printable($place['path']) . ' is a symbolic link, and disable_functions in php.ini names readlink');
             }
             $target = @\readlink($place['path']);
             if ($target === false) {
-                throw self::unopened($path, Problem::printable($place['path']) . ' may not be looked at');
+                throw self::unopened($path, LoadError::printable($place['path']) . ' may not be looked at');
             }
             if (\str_starts_with($target, '/')) {
                 $chain = [$root];
@@ -200,7 +200,7 @@ final class Trust
             return ['path' => $place, 'owner' => null, 'mode' => 0, 'link' => false, 'proc' => false, 'public' => null];
         }
         if ($stat === false) {
-            throw self::unopened($path, Problem::printable($place) . ' is not there, or may not be looked at', Problem::MISSING);
+            throw self::unopened($path, LoadError::printable($place) . ' is not there, or may not be looked at', LoadError::MISSING);
         }
         $kind = $stat['mode'] & 0o170000;
         if ($kind === 0o040000 && self::liesOn('autofs', $stat['dev'])) {
@@ -208,7 +208,7 @@ final class Trust
             $stat = @\lstat("$place/.") ?: $stat;
         }
         if ($kind !== 0o040000 && $kind !== 0o120000) {
-            throw self::unopened($path, Problem::printable($place) . ' is not a directory');
+            throw self::unopened($path, LoadError::printable($place) . ' is not a directory');
         }
 
         $isLink = $kind === 0o120000;
@@ -253,23 +253,23 @@ final class Trust
     }
 
     /** The problem of a link such as `/proc/PID/root`: its text is `/`, but it leads to that process's root, in its mount namespace. */
-    private static function linkOfProc(string $path, string $place): Problem
+    private static function linkOfProc(string $path, string $place): LoadError
     {
         $remedy = \preg_match('~/\d+/~', $place) === 1
             ? self::IN_CONTAINER
             : 'Name the store by a path that does not begin with /proc';
 
-        return self::untrusted($path, Problem::printable($place) . ' is a link of /proc, which does not lead where its text says', $remedy);
+        return self::untrusted($path, LoadError::printable($place) . ' is a link of /proc, which does not lead where its text says', $remedy);
     }
 
-    private static function untrusted(string $path, string $reason, string $remedy): Problem
+    private static function untrusted(string $path, string $reason, string $remedy): LoadError
     {
-        return new Problem(Problem::printable($path) . " is not trusted: $reason. $remedy");
+        return new LoadError(LoadError::printable($path) . " is not trusted: $reason. $remedy");
     }
 
-    private static function unopened(string $path, string $why, int $code = 0): Problem
+    private static function unopened(string $path, string $why, int $code = 0): LoadError
     {
-        return new Problem('cannot open the directory ' . Problem::printable($path) . ": $why", $code);
+        return new LoadError('cannot open the directory ' . LoadError::printable($path) . ": $why", $code);
     }
 
     /** True if `open_basedir` allows paths below that place, but not the place itself. */

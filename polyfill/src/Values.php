@@ -28,11 +28,11 @@ final class Values
         return self::part($snapshot, $number, 0, $parts);
     }
 
-    /** @throws Problem if there are more parts */
+    /** @throws LoadError if there are more parts */
     private static function part(Snapshot $snapshot, int $number, int $depth, int &$parts): mixed
     {
         if (--$parts < 0) {
-            throw new Problem('cells: found a part in two places, expected each in one: not written by a sound compiler');
+            throw new LoadError('cells: found a part in two places, expected each in one: not written by a sound compiler');
         }
         $cell = $snapshot->cell($number);
         $payload = $cell['payload'];

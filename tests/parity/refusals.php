@@ -10,7 +10,7 @@
 declare(strict_types=1);
 
 use Flagstone\Polyfill\File\Document;
-use Flagstone\Polyfill\Problem;
+use Flagstone\Polyfill\LoadError;
 
 error_reporting(E_ALL);
 set_error_handler(static function (int $severity, string $message, string $file, int $line): never {
@@ -166,7 +166,7 @@ for ($number = 0; $number < (int) $documents; ++$number) {
     try {
         new Document($path, $text, 'production');
         $refused = null;
-    } catch (Problem $problem) {
+    } catch (LoadError $problem) {
         $refused = $problem->getMessage();
     }
     if (($code === 0) !== ($refused === null)) {

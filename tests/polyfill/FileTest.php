@@ -98,7 +98,7 @@ final class FileTest extends TestCase
         $token = flagstone_request_begin();
         $before = feature_explain('portal', 1)['generation'];
         file_put_contents($file, '{"flags":{"portal":false}}');
-        (new ReflectionMethod(Process::class, 'advance'))->invoke(null);
+        (new ReflectionMethod(Process::class, 'advanceToNewest'))->invoke(null);
         $explained = feature_explain('portal', 1);
         self::assertSame([true, $before, $before], [$explained['enabled'], $explained['generation'], flagstone_status()['generation']]);
         flagstone_request_end(200, $token);
@@ -293,9 +293,9 @@ final class FileTest extends TestCase
         $process = new ReflectionClass(Process::class);
         Process::useFile($file);
         self::assertSame(true, feature_enabled('portal'));
-        $process->setStaticPropertyValue('livesLong', false);
+        $process->setStaticPropertyValue('isLongLived', false);
         $_SERVER['REQUEST_TIME_FLOAT'] += 1;
         self::assertSame(false, feature_enabled('portal'));
-        $process->setStaticPropertyValue('livesLong', true);
+        $process->setStaticPropertyValue('isLongLived', true);
     }
 }

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill\Tests;
 
 use Flagstone\Polyfill\Evaluator;
-use Flagstone\Polyfill\Problem;
+use Flagstone\Polyfill\LoadError;
 use Flagstone\Polyfill\Process;
 use Flagstone\Polyfill\Snapshot;
 use ReflectionClass;
@@ -26,7 +26,7 @@ final class SnapshotTest extends TestCase
             rewind($memory);
             try {
                 Snapshot::read($memory, strlen($bytes));
-            } catch (Problem $problem) {
+            } catch (LoadError $problem) {
                 return $problem->getMessage();
             }
 
@@ -85,7 +85,7 @@ final class SnapshotTest extends TestCase
                 try {
                     $read(false);
                     self::fail("byte $at was changed unnoticed");
-                } catch (Problem $problem) {
+                } catch (LoadError $problem) {
                     self::assertSame(true, str_contains($problem->getMessage(), 'checksum'), $problem->getMessage());
                 }
             }
@@ -96,7 +96,7 @@ final class SnapshotTest extends TestCase
         try {
             $cut->enabled($cut->snapshot->find('random'), $random[0], [], 0);
             self::fail('nothing was thrown');
-        } catch (Problem $problem) {
+        } catch (LoadError $problem) {
             self::assertSame(true, str_contains($problem->getMessage(), 'fewer than the bytes that it had'));
         }
     }
@@ -164,7 +164,7 @@ final class SnapshotTest extends TestCase
         $problem = static function (callable $ask): string {
             try {
                 $ask();
-            } catch (Problem $problem) {
+            } catch (LoadError $problem) {
                 return $problem->getMessage();
             }
 
@@ -244,7 +244,7 @@ final class SnapshotTest extends TestCase
             try {
                 Snapshot::read(...$longer($minor));
                 self::fail("bytes that 1.$minor knows nothing of");
-            } catch (Problem $problem) {
+            } catch (LoadError $problem) {
                 self::assertSame(true, str_contains($problem->getMessage(), 'header[0].file_size'), $problem->getMessage());
             }
         }

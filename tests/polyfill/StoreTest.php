@@ -121,11 +121,11 @@ final class StoreTest extends TestCase
         $reader = new Store($store);
         rename($store, "$store-moved");
         self::command('init', $store, '--environment', 'production');
-        $reader->look();
+        $reader->checkForUpdate();
         self::assertSame([1, ['portal']], [$reader->generation, $reader->killed]);
         self::assertSame(true, str_contains((string) $reader->lastError(), 'it names no generation'));
         self::publish($store, ['portal' => true]);
-        $reader->look();
+        $reader->checkForUpdate();
         self::assertSame([1, [], null], [$reader->generation, $reader->killed, $reader->lastError()]);
     }
 
@@ -155,15 +155,15 @@ final class StoreTest extends TestCase
         fwrite($file, $older);
         fclose($file);
         for ($look = 0; $look < 2; ++$look) {
-            $running->look();
+            $running->checkForUpdate();
             self::assertSame(['portal'], $running->killed);
             self::assertSame(true, str_contains((string) $running->lastError(), 'portal stays off here'));
         }
         self::command('--store', $store, 'kill', 'portal', '--reason', 'test');
-        $running->look();
+        $running->checkForUpdate();
         self::assertSame([['portal'], null], [$running->killed, $running->lastError()]);
         self::command('--store', $store, 'revive', 'portal');
-        $running->look();
+        $running->checkForUpdate();
         self::assertSame([], $running->killed);
     }
 
@@ -178,7 +178,7 @@ final class StoreTest extends TestCase
             fclose($file);
         };
         $switches = function (Store $reader): array {
-            $reader->look();
+            $reader->checkForUpdate();
 
             return [$reader->killed, $reader->stopped, $reader->lastError() === null];
         };
@@ -398,7 +398,7 @@ final class StoreTest extends TestCase
         link("$store/head", "$store/file");
         $swap = proc_open([PHP_BINARY, '-n', '-r', 'chdir($argv[1]); for (;;) { foreach (["pipe", "file"] as $name) { link($name, "new"); rename("new", "head"); @unlink("new"); } }', '--', $store],
             [1 => ['file', '/dev/null', 'w'], 2 => ['file', '/dev/null', 'w']], $pipes);
-        $ask = 'foreach (range(1, 40000) as $n) { try { fclose(Flagstone\\Polyfill\\Head::open("' . $store . '/head", "open")[0]); echo "o"; } catch (Flagstone\\Polyfill\\Problem) { echo "r"; } }';
+        $ask = 'foreach (range(1, 40000) as $n) { try { fclose(Flagstone\\Polyfill\\Head::open("' . $store . '/head", "open")[0]); echo "o"; } catch (Flagstone\\Polyfill\\LoadError) { echo "r"; } }';
         exec('timeout 20 ' . escapeshellarg(PHP_BINARY) . ' -n -r ' . escapeshellarg('require ' . var_export(self::ROOT . '/polyfill/bootstrap.php', true) . "; $ask"), $output, $code);
         proc_terminate($swap, 9);
         proc_close($swap);

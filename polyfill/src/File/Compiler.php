@@ -26,12 +26,12 @@ final class Compiler
     private const CRC32 = 4;
 
     private readonly Definitions $compiled;
-    private readonly Programs $programs;
+    private readonly ConditionCompiler $programs;
 
     private function __construct(private readonly Document $document, string $environment)
     {
         $this->compiled = new Definitions($environment);
-        $this->programs = new Programs($this->compiled, $document->segments);
+        $this->programs = new ConditionCompiler($this->compiled, $document->segments);
     }
 
     public static function compile(Document $document, string $environment): Definitions

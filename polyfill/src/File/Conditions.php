@@ -21,7 +21,7 @@ final class Conditions
     private const ATTRIBUTE = 'an attribute\'s name: 1 to 64 letters, digits, _ . or -, a letter or _ first';
     private const SEVERAL = 'several conditions are written { "all": [ … ] }';
 
-    public function __construct(private readonly Reading $read, private readonly References $references)
+    public function __construct(private readonly FieldReader $read, private readonly References $references)
     {
     }
 

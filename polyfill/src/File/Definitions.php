@@ -123,7 +123,7 @@ final class Definitions implements Compiled
         return isset($this->lists[$list][$key]);
     }
 
-    public function listsNobody(int $list): bool
+    public function isEmptyList(int $list): bool
     {
         return $this->lists[$list] === [];
     }

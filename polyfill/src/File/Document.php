@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Polyfill\File;
 
-use Flagstone\Polyfill\Problem;
+use Flagstone\Polyfill\LoadError;
 
 /**
  * A file of definitions merged with an environment's patch and a local overlay's, and checked as a whole.
@@ -28,7 +28,7 @@ final class Document
      * @param string  $file    its name in messages; `$overlayFile` is the overlay's
      * @param ?string $overlay text of the overlay; null if there is none
      *
-     * @throws Problem with all problems
+     * @throws LoadError with all problems
      */
     public function __construct(string $file, string $text, ?string $environment, string $overlayFile = '', ?string $overlay = null)
     {
@@ -56,7 +56,7 @@ final class Document
 
     private function read(mixed $tree): void
     {
-        $read = new Reading($this->findings);
+        $read = new FieldReader($this->findings);
         $fields = $read->fields($tree, [], ['flags', 'segments', 'guard', 'environments', '$schema'], 'an object with "flags"');
         if ($fields === null) {
             return;
@@ -112,7 +112,7 @@ final class Document
         if (!$tree instanceof \stdClass || !\property_exists($tree, 'environments')) {
             return;
         }
-        $patches = (new Reading($this->findings))->entries($tree->environments, ['environments'], 'an object of environments by name');
+        $patches = (new FieldReader($this->findings))->entries($tree->environments, ['environments'], 'an object of environments by name');
         if (\count($patches) > self::ENVIRONMENTS) {
             $this->findings->error(['environments'], 'found ' . \count($patches) . ' environments, expected at most ' . self::ENVIRONMENTS);
         }
@@ -133,7 +133,7 @@ final class Document
      */
     private function patch(mixed $patch, mixed $tree, array $path): void
     {
-        $read = new Reading($this->findings);
+        $read = new FieldReader($this->findings);
         if (!$patch instanceof \stdClass) {
             $read->mismatch($patch, $path, 'an object: a merge patch (RFC 7386) on the document');
 

@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Polyfill\File;
 
-use Flagstone\Polyfill\Problem;
+use Flagstone\Polyfill\LoadError;
 
 /**
  * Problems of definitions, each with its file and JSON pointer.
@@ -45,12 +45,12 @@ final class Findings
         return $this->count;
     }
 
-    /** @throws Problem if there are any */
+    /** @throws LoadError if there are any */
     public function refuse(): void
     {
         if ($this->count > 0) {
             $more = $this->count - \count($this->problems);
-            throw new Problem(\implode("\n", $this->problems) . ($more > 0 ? "\nand $more more" : ''));
+            throw new LoadError(\implode("\n", $this->problems) . ($more > 0 ? "\nand $more more" : ''));
         }
     }
 
@@ -71,7 +71,7 @@ final class Findings
         $found = [];
         $clipped = \preg_match('/^.{60}(?=.)/su', $text, $found) === 1 ? "$found[0]…" : $text;
 
-        return Problem::printable($clipped);
+        return LoadError::printable($clipped);
     }
 
     /**

@@ -19,7 +19,7 @@ final class Flags
     private const VALUE_NESTING = 32;
 
     public function __construct(
-        private readonly Reading $read,
+        private readonly FieldReader $read,
         private readonly Conditions $conditions,
         private readonly References $references,
     ) {
@@ -124,7 +124,7 @@ final class Flags
             return;
         }
         if (!\array_key_exists('percentage', $fields)) {
-            $this->read->missing($path, 'percentage', Reading::PERCENTAGE);
+            $this->read->missing($path, 'percentage', FieldReader::PERCENTAGE);
         }
         foreach ($fields as $name => $field) {
             $at = [...$path, $name];
@@ -225,7 +225,7 @@ final class Flags
                 continue;
             }
             if (!\array_key_exists('weight', $fields)) {
-                $this->read->missing($at, 'weight', Reading::PERCENTAGE);
+                $this->read->missing($at, 'weight', FieldReader::PERCENTAGE);
                 continue;
             }
             $weight = $this->read->percentage($fields['weight'], [...$at, 'weight']);

@@ -17,7 +17,7 @@ final class Guards
     private const SPANS = ['window' => [86_400, 'a day'], 'cooldown' => [30 * 86_400, '30 days'], 'watch' => [8 * 86_400, '8 days']];
     private const SECONDS = ['s' => 1, 'm' => 60, 'h' => 3_600, 'd' => 86_400, 'w' => 604_800];
 
-    public function __construct(private readonly Reading $read)
+    public function __construct(private readonly FieldReader $read)
     {
     }
 

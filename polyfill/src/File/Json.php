@@ -4,7 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Polyfill\File;
 
-use Flagstone\Polyfill\Problem;
+use Flagstone\Polyfill\LoadError;
 
 /**
  * Decodes JSON text: objects as stdClass, lists as arrays. Duplicate keys, integers beyond 64 bits, and percentages with more
@@ -21,17 +21,17 @@ final class Json
     /** Skips strings: matches any of them, and then fails. */
     private const SKIP_STRING = '"(?:[^"\\\\]++|\\\\.)*+"(*SKIP)(*FAIL)';
 
-    /** @throws Problem */
+    /** @throws LoadError */
     public static function decode(string $file, string $text): mixed
     {
         if (\strlen($text) > self::SIZE) {
-            throw new Problem("$file: found " . \strlen($text) . ' bytes, expected at most ' . self::SIZE);
+            throw new LoadError("$file: found " . \strlen($text) . ' bytes, expected at most ' . self::SIZE);
         }
         $tree = \json_decode($text, false, self::NESTING);
         // Read now: a complaint decodes parts of the text.
         $error = \json_last_error() === \JSON_ERROR_NONE ? null : \json_last_error_msg();
         if ($error !== null) {
-            throw new Problem((new Syntax($file, $text))->complaint() ?? "$file: $error");
+            throw new LoadError((new Syntax($file, $text))->complaint() ?? "$file: $error");
         }
         $keys = \preg_match_all('/"(?:[^"\\\\]++|\\\\.)*+"(?:\s*+:|(*SKIP)(*FAIL))/s', $text);
         $long = \preg_match_all('/' . self::SKIP_STRING . '|(?<![\d.eE+])\d{19,}+(?![.eE])/s', $text);
@@ -39,7 +39,7 @@ final class Json
         if ($keys === false || $long === false || $long > 0 || $rounded !== 0 || $keys !== self::keys($tree)) {
             $complaint = (new Syntax($file, $text))->complaint();
             if ($complaint !== null) {
-                throw new Problem($complaint);
+                throw new LoadError($complaint);
             }
         }
 

@@ -16,7 +16,7 @@ final class Plans
     private const SOAK = 'a length of time such as "12h" or "7d": a number and s, m, h, d or w';
 
     /** @param \Closure(mixed, list<int|string>): array<int|string, true> $companies reads a list of companies */
-    public function __construct(private readonly Reading $read, private readonly \Closure $companies)
+    public function __construct(private readonly FieldReader $read, private readonly \Closure $companies)
     {
     }
 

@@ -210,7 +210,7 @@ final class References
                 [$comparisons, $nesting] = $sizes[$name];
             }
         } else {
-            foreach (Parts::of($condition) as $part) {
+            foreach (NestedConditions::of($condition) as $part) {
                 [$more, $deep] = $this->size($part, $segments, $sizes);
                 [$comparisons, $nesting] = [\min($comparisons + $more, \PHP_INT_MAX >> 8), \max($nesting, $deep)];
             }

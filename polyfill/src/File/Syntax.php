@@ -106,7 +106,7 @@ final class Syntax
                 }
                 if ($last >= 0 && \in_array($path[$last], ['percentage', 'weight'], true) && \is_numeric($token) && !self::isExact($token)
                     && \preg_match('~/(?:\$comment|variants/[^/]*/value)/~', Findings::pointer($path)) === 0) {
-                    return $this->say($this->start, $path, 'found ' . Findings::clip($token) . ', expected ' . Reading::PERCENTAGE);
+                    return $this->say($this->start, $path, 'found ' . Findings::clip($token) . ', expected ' . FieldReader::PERCENTAGE);
                 }
                 if ($token[0] === '"' && \json_decode($token) === null) {
                     return $this->say($this->start, $path, 'found an escape \u that is no character, expected four hexadecimal digits');

@@ -7,11 +7,11 @@ namespace Flagstone\Polyfill\File;
 use Flagstone\Polyfill\Time;
 
 /**
- * Reads single values of a document, and reports a value of another kind. A value that is not sound is returned as null.
+ * Reads single values of a document, and reports a value of another kind. An invalid value is returned as null.
  *
  * @internal
  */
-final class Reading
+final class FieldReader
 {
     public const PERCENTAGE = 'a number from 0 to 100 with up to three decimals';
     /** Maximum bytes of a name, a salt or an operand. */
@@ -120,12 +120,12 @@ final class Reading
     /** @param list<int|string> $path */
     public function isName(string $name, array $path, string $what): bool
     {
-        $sound = $name !== '' && \strlen($name) <= self::NAME;
-        if (!$sound) {
+        $isValid = $name !== '' && \strlen($name) <= self::NAME;
+        if (!$isValid) {
             $this->findings->error($path, "found a $what of " . \strlen($name) . ' bytes, expected 1 to ' . self::NAME);
         }
 
-        return $sound;
+        return $isValid;
     }
 
     /**

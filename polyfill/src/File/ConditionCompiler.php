@@ -16,7 +16,7 @@ use Flagstone\Polyfill\Time;
  * @internal
  * @phpstan-import-type Test from Compiled
  */
-final class Programs
+final class ConditionCompiler
 {
     private const HOLDS = -1;
     private const FAILS = -2;
@@ -58,7 +58,7 @@ final class Programs
             return [$attribute => true];
         }
         $names = [];
-        foreach (isset($condition->segment) ? [$this->segment($condition)] : Parts::of($condition) as $part) {
+        foreach (isset($condition->segment) ? [$this->segment($condition)] : NestedConditions::of($condition) as $part) {
             $names += $this->reads($part);
         }
 
@@ -102,21 +102,21 @@ final class Programs
     private function lower(\stdClass $condition, int $holds, int $fails): int
     {
         if (isset($condition->all)) {
-            foreach (\array_reverse(Parts::of($condition)) as $part) {
+            foreach (\array_reverse(NestedConditions::of($condition)) as $part) {
                 $holds = $this->lower($part, $holds, $fails);
             }
 
             return $holds;
         }
         if (isset($condition->any)) {
-            foreach (\array_reverse(Parts::of($condition)) as $part) {
+            foreach (\array_reverse(NestedConditions::of($condition)) as $part) {
                 $fails = $this->lower($part, $holds, $fails);
             }
 
             return $fails;
         }
         if (isset($condition->not)) {
-            return $this->lower(Parts::of($condition)[0], $fails, $holds);
+            return $this->lower(NestedConditions::of($condition)[0], $fails, $holds);
         }
         if (isset($condition->segment)) {
             return $this->lower($this->segment($condition), $holds, $fails);

@@ -5,11 +5,11 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill\File;
 
 /**
- * Conditions within a condition that is sound.
+ * Conditions within a condition that is valid.
  *
  * @internal
  */
-final class Parts
+final class NestedConditions
 {
     /** @return list<\stdClass> those of `all`, `any` or `not` */
     public static function of(\stdClass $condition): array

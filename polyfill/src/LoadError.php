@@ -9,7 +9,7 @@ namespace Flagstone\Polyfill;
  *
  * @internal
  */
-final class Problem extends \RuntimeException
+final class LoadError extends \RuntimeException
 {
     /** Code of a problem that is only a path that does not exist. */
     public const MISSING = 1;
@@ -18,7 +18,7 @@ final class Problem extends \RuntimeException
     public const UNREAD = 2;
 
     /** The same problem, with a text in front of it. */
-    public function behind(string $text): self
+    public function withPrefix(string $text): self
     {
         return new self($text . $this->getMessage(), $this->getCode());
     }

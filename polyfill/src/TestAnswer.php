@@ -5,11 +5,11 @@ declare(strict_types=1);
 namespace Flagstone\Polyfill;
 
 /**
- * A test's choice: on or off, and the variant that goes with on.
+ * Answer that a test sets: on or off, and the variant that goes with on.
  *
  * @internal
  */
-final class Choice
+final class TestAnswer
 {
     public function __construct(public readonly bool $on, public readonly ?string $variant = null)
     {

@@ -9,7 +9,7 @@ namespace Flagstone\Polyfill;
  *
  * @internal
  */
-abstract class Origin
+abstract class FlagSource
 {
     /** Path of the store's directory, or of the file. */
     public string $directory;
@@ -34,7 +34,7 @@ abstract class Origin
     public int $headGeneration = 0;
 
     /** Looks for changes; true if the answers may have changed. */
-    abstract public function look(): bool;
+    abstract public function checkForUpdate(): bool;
 
     /** Reason why something newer is not served; null if nothing is wrong. */
     abstract public function lastError(): ?string;
