@@ -156,7 +156,7 @@ final class OverlayTest extends TestCase
         self::assertStringContainsString('php artisan feature:install', $this->printed);
     }
 
-    /** The rules are the engine's: what the overlay says must be what the engine would have decided. */
+    /** The rules are the engine's: what the overlay says, and how the change is summed up, must be what the engine would have decided. */
     public function test_an_overlay_says_what_the_engine_decides(): void
     {
         $changes = [
@@ -184,12 +184,13 @@ final class OverlayTest extends TestCase
 
         $binary = new Binary((string) \getenv('FLAGSTONE_BIN'));
         $overlay = new Overlay("$this->folder/flags.json", "$this->folder/flags.local.json", 'testing');
-        $file = ["--file=$this->folder/engine.json", '--environment=testing'];
+        $file = ["--file=$this->folder/engine.json", '--environment=testing', '--json'];
         foreach ($copies as $change) {
             $arguments = $change->arguments();
             $engine = $binary->run([$change->command, ...$file, ...\array_slice($arguments, 1)]);
             self::assertSame(0, $engine->code, $engine->error);
-            self::assertSame(0, $overlay->apply($change, true)->code);
+            $applied = $overlay->apply($change, true);
+            self::assertSame([0, $engine->data()['summary']], [$applied->code, $applied->data()['summary']]);
         }
         Json::write("$this->folder/merged.json", (object) ['flags' => (object) $overlay->flags()]);
         $compare = ['diff', "$this->folder/engine.json", "$this->folder/merged.json", '--environment=testing', '--json'];

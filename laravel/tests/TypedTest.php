@@ -4,7 +4,9 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Tests;
 
+use Flagstone\Laravel\Changes\Binary;
 use Flagstone\Laravel\Console\FlagCommand;
+use Flagstone\Laravel\Console\Typed;
 use Flagstone\Laravel\Tests\Support\Artisan;
 use Flagstone\Laravel\Tests\Support\Company;
 use Flagstone\Laravel\Tests\Support\User;
@@ -228,6 +230,38 @@ final class TypedTest extends TestCase
             self::assertSame(0, $this->artisanCode('feature:allow', ['flag' => 'portal', 'company' => [$id]]), $this->printed);
             self::assertTrue($has($id));
         }
+    }
+
+    /** Artisan refuses ids where the command is not at hand, and so has a table of its own. */
+    public function test_artisan_and_the_command_take_the_same_characters_for_invisible(): void
+    {
+        $table = (new \ReflectionClassConstant(Typed::class, 'INVISIBLE'))->getValue();
+        $others = $ends = [];
+        $wasInvisible = false;
+        foreach ([...\range(0x80, 0xffff), ...\range(0xe0000, 0xe01f0)] as $code) {
+            $id = 'a' . \mb_chr($code, 'UTF-8') . 'b';
+            $isInvisible = \preg_match($table, $id) === 1;
+            if ($isInvisible !== $wasInvisible) {
+                $ends[] = $isInvisible ? $id : $last;
+            }
+            // Other blanks separate ids.
+            if (!$isInvisible && \preg_match('/^a\PZb$/u', $id) === 1) {
+                $others[] = "$id\n";
+            }
+            [$wasInvisible, $last] = [$isInvisible, $id];
+        }
+        [$file, $list] = ["$this->store/../flags.json", "$this->store/../ids"];
+        \file_put_contents($file, '{"flags":{"portal":{"rollout":{"percentage":0},"companies":{"allow":[15]}}}}');
+        \file_put_contents($list, $others);
+        $command = new Binary((string) \getenv('FLAGSTONE_BIN'));
+        $deny = ['deny', "--file=$file", '--dry-run'];
+
+        $result = $command->run([...$deny, "--from-file=$list", '--', 'portal']);
+        self::assertSame(0, $result->code, $result->error);
+        foreach ($ends as $id) {
+            self::assertStringContainsString('invisible character', $command->run([...$deny, '--', 'portal', $id])->error, \bin2hex($id));
+        }
+        self::assertGreaterThan(20, \count($ends));
     }
 
     public function test_a_stop_that_is_not_understood_says_that_nothing_was_stopped(): void

@@ -8,6 +8,7 @@ use Flagstone\Laravel\Changes\Binary;
 use Flagstone\Laravel\Changes\EnumCase;
 use Flagstone\Laravel\Changes\Json;
 use Flagstone\Laravel\Value;
+use Flagstone\Polyfill\File\Document;
 use RuntimeException;
 use stdClass;
 
@@ -66,11 +67,8 @@ final class MakeCommand extends FlagCommand
 
     private function add(string $file): string
     {
-        if (\preg_match('/^[A-Za-z0-9][A-Za-z0-9_.:\\\\-]{0,190}$/D', $this->flag()) !== 1) {
-            throw new RuntimeException(
-                "found the flag key \"{$this->flag()}\", expected 1 to 191 letters, digits,"
-                . ' or _ . : \\ - after the first',
-            );
+        if (!Document::isKey($this->flag())) {
+            throw new RuntimeException(\sprintf(Document::KEY_ERROR, $this->flag()));
         }
         $day = $this->text('expires');
         $read = $day === null ? false : \date_create_immutable_from_format('!Y-m-d', $day);

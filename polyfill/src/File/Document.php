@@ -15,7 +15,7 @@ final class Document
 {
     private const FLAGS = 100_000;
     private const ENVIRONMENTS = 100;
-    private const FLAG = 'found the flag key "%s", expected 1 to 191 letters, digits, or _ . : \\ - after the first';
+    public const KEY_ERROR = 'found the flag key "%s", expected 1 to 191 letters, digits, or _ . : \\ - after the first';
 
     /** @var array<int|string, Flag> by key, sorted */
     public array $flags = [];
@@ -88,7 +88,7 @@ final class Document
         }
         foreach ($entries as $key => $value) {
             if (!self::isKey((string) $key)) {
-                $this->findings->error(['flags', $key], \sprintf(self::FLAG, Findings::clip((string) $key)));
+                $this->findings->error(['flags', $key], \sprintf(self::KEY_ERROR, Findings::clip((string) $key)));
             }
             $this->flags[$key] = $flags->flag((string) $key, $value, ['flags', $key]);
         }
