@@ -13,15 +13,16 @@ namespace Flagstone\Polyfill;
  */
 final class Evaluator
 {
-    private const FULL = 100_000;
+    public const FULL = 100_000;
 
-    private const SHAPE_OFF = 1;
-    private const SHAPE_ON = 2;
-    private const SHAPE_COMPANY_ROLLOUT = 3;
-
-    private const ENABLED = 1;
-    private const KEEP = 2;
-    private const CRC32 = 4;
+    /** Numbers of docs/snapshot-format.md. */
+    public const SHAPE_GENERAL = 0;
+    public const SHAPE_OFF = 1;
+    public const SHAPE_ON = 2;
+    public const SHAPE_COMPANY_ROLLOUT = 3;
+    public const ENABLED = 1;
+    public const KEEP = 2;
+    public const CRC32 = 4;
 
     private readonly bool $switched;
 

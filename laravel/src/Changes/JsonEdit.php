@@ -7,16 +7,8 @@ namespace Flagstone\Laravel\Changes;
 /**
  * Puts flags into the text of a flags.json, and keeps the rest byte for byte.
  */
-final class JsonEdit
+final class JsonEdit extends JsonCursor
 {
-    private const SPACE = " \t\r\n";
-
-    private int $at = 0;
-
-    private function __construct(private string $text)
-    {
-    }
-
     /**
      * @param string $text a valid document
      * @param array<array-key, mixed> $flags definitions by key
@@ -77,13 +69,7 @@ final class JsonEdit
         $this->at++;
         $this->skip();
         while (($this->text[$this->at] ?? '}') !== '}') {
-            $begin = $this->at;
-            $this->value();
-            $name = (string) \json_decode(\substr($this->text, $begin, $this->at - $begin));
-            $this->skip();
-            // The colon.
-            $this->at++;
-            $this->skip();
+            $name = $this->name();
             $begin = $this->at;
             $this->value();
             unset($members[$name]);
@@ -97,38 +83,6 @@ final class JsonEdit
         $this->at++;
 
         return $members;
-    }
-
-    /** Moves past one value. */
-    private function value(): void
-    {
-        $first = $this->text[$this->at] ?? '';
-        if ($first === '"') {
-            \preg_match('/"(?:[^"\\\\]|\\\\.)*+"/As', $this->text, $found, 0, $this->at);
-            $this->at += \strlen($found[0] ?? '"');
-        } elseif ($first === '{' || $first === '[') {
-            $depth = 0;
-            do {
-                $byte = $this->text[$this->at] ?? '';
-                if ($byte === '"') {
-                    $this->value();
-                    continue;
-                }
-                $depth += match ($byte) {
-                    '{', '[' => 1,
-                    '}', ']' => -1,
-                    default => 0,
-                };
-                $this->at++;
-            } while ($depth > 0 && $this->at < \strlen($this->text));
-        } else {
-            $this->at += \max(1, \strcspn($this->text, ',}]' . self::SPACE, $this->at));
-        }
-    }
-
-    private function skip(): void
-    {
-        $this->at += \strspn($this->text, self::SPACE, $this->at);
     }
 
     /** Indent of the line with this byte. */

@@ -7,14 +7,8 @@ namespace Flagstone\Laravel\Changes;
 /**
  * Finds line and column of a JSON pointer in the text of a valid document.
  */
-final class JsonPlace
+final class JsonPlace extends JsonCursor
 {
-    private int $at = 0;
-
-    private function __construct(private readonly string $text)
-    {
-    }
-
     /**
      * Replaces `FILE: /POINTER: …` at the beginning of lines by `FILE:LINE:COLUMN: /POINTER: …`, the form of `flagstone check`.
      *
@@ -77,43 +71,12 @@ final class JsonPlace
             if (\in_array($this->text[$begin] ?? '}', ['}', ']'], true)) {
                 return null;
             }
-            $name = (string) $number;
-            if (!$isList) {
-                $this->value();
-                $name = (string) \json_decode(\substr($this->text, $begin, $this->at - $begin));
-                $this->skip();
-                $this->at++;
-                $this->skip();
-            }
-            if ($name === $step) {
+            if (($isList ? (string) $number : $this->name()) === $step) {
                 return $begin;
             }
             $this->value();
             $this->skip();
             $this->at += ($this->text[$this->at] ?? '') === ',' ? 1 : 0;
         }
-    }
-
-    /** Moves past one value. */
-    private function value(): void
-    {
-        $depth = 0;
-        do {
-            $byte = $this->text[$this->at] ?? '';
-            if ($byte === '"') {
-                \preg_match('/"(?:[^"\\\\]|\\\\.)*+"/As', $this->text, $found, 0, $this->at);
-                $this->at += \strlen($found[0] ?? '"');
-            } elseif (\strpbrk($byte, '{[}]') !== false) {
-                $depth += \in_array($byte, ['{', '['], true) ? 1 : -1;
-                $this->at++;
-            } else {
-                $this->at += \max(1, \strcspn($this->text, '{}[]",' . ($depth === 0 ? " \t\r\n" : ''), $this->at));
-            }
-        } while ($depth > 0 && $this->at < \strlen($this->text));
-    }
-
-    private function skip(): void
-    {
-        $this->at += \strspn($this->text, " \t\r\n", $this->at);
     }
 }

@@ -48,12 +48,7 @@ final class LoginListeners
             return false;
         }
         $guard = Container::getInstance()->make('auth')->guard($event->guard);
-        if (!$guard instanceof SessionGuard) {
-            return false;
-        }
-        $named = $guard->getSession()->get($guard->getName());
 
-        return $guard->viaRemember()
-            || $event instanceof Authenticated && \is_scalar($named) && (string) $named === (string) $event->user->getAuthIdentifier();
+        return $guard instanceof SessionGuard && ($event instanceof Login ? $guard->viaRemember() : AuthState::isFound($guard, $event->user));
     }
 }

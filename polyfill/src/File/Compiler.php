@@ -6,6 +6,7 @@ namespace Flagstone\Polyfill\File;
 
 use Flagstone\Polyfill\Bucket;
 use Flagstone\Polyfill\Compiled;
+use Flagstone\Polyfill\Evaluator;
 
 /**
  * Compiles a document for the evaluator, which alone defines what the parts mean.
@@ -15,16 +16,6 @@ use Flagstone\Polyfill\Compiled;
  */
 final class Compiler
 {
-    private const FULL = 100_000;
-    /** Numbers of docs/snapshot-format.md. */
-    private const SHAPE_GENERAL = 0;
-    private const SHAPE_OFF = 1;
-    private const SHAPE_ON = 2;
-    private const SHAPE_COMPANY_ROLLOUT = 3;
-    private const ENABLED = 1;
-    private const KEEP = 2;
-    private const CRC32 = 4;
-
     private readonly Definitions $compiled;
     private readonly ConditionCompiler $programs;
 
@@ -59,7 +50,7 @@ final class Compiler
     {
         $compiled = $this->compiled;
         $salt = $flag->salt ?? $key;
-        $threshold = $flag->percentage ?? self::FULL;
+        $threshold = $flag->percentage ?? Evaluator::FULL;
         $closure = [];
         $this->close($key, $closure);
         $requires = \array_map(static fn (int|string $required): int => $compiled->numbers[$required], \array_keys($closure));
@@ -75,7 +66,7 @@ final class Compiler
 
         return [
             'shape' => $this->shape($flag, $threshold),
-            'bits' => ($flag->enabled ? self::ENABLED : 0) | ($flag->keeps ? self::KEEP : 0) | ($flag->crc32 ? self::CRC32 : 0),
+            'bits' => ($flag->enabled ? Evaluator::ENABLED : 0) | ($flag->keeps ? Evaluator::KEEP : 0) | ($flag->crc32 ? Evaluator::CRC32 : 0),
             'seed' => Bucket::seed($salt),
             'threshold' => $threshold,
             'by' => $this->programs->attribute($flag->by),
@@ -101,10 +92,10 @@ final class Compiler
         $plain = $flag->requires === [] && $flag->rules === [] && $flag->steps === [] && $flag->allow === [] && $flag->deny === [];
 
         return match (true) {
-            !$flag->enabled => self::SHAPE_OFF,
-            $plain && $threshold === self::FULL => self::SHAPE_ON,
-            $plain && $flag->by === 'company' && !$flag->crc32 => self::SHAPE_COMPANY_ROLLOUT,
-            default => self::SHAPE_GENERAL,
+            !$flag->enabled => Evaluator::SHAPE_OFF,
+            $plain && $threshold === Evaluator::FULL => Evaluator::SHAPE_ON,
+            $plain && $flag->by === 'company' && !$flag->crc32 => Evaluator::SHAPE_COMPANY_ROLLOUT,
+            default => Evaluator::SHAPE_GENERAL,
         };
     }
 
