@@ -23,6 +23,14 @@ final class ProviderTest extends TestCase
         $app->register(TenancyServiceProvider::class);
     }
 
+    public function test_the_class_behind_the_facade_has_what_the_facade_lists(): void
+    {
+        \preg_match_all('/@method static \S+ (\w+)\(/', (string) (new ReflectionClass(Flagstone::class))->getDocComment(), $listed);
+        $methods = \array_column((new ReflectionClass(\Flagstone\Laravel\Flagstone::class))->getMethods(\ReflectionMethod::IS_PUBLIC), 'name');
+
+        self::assertEqualsCanonicalizing([...$listed[1], '__construct'], $methods);
+    }
+
     public function test_a_configuration_file_of_an_older_version_is_made_whole(): void
     {
         $whole = \array_keys(require __DIR__ . '/../config/flagstone.php');
