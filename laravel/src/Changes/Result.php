@@ -56,12 +56,6 @@ final class Result
         return new self($this->code, $this->text, \trim("$warning\n$this->error"), $this->asks, $this->ran);
     }
 
-    /** True if it was done, here at least. */
-    public function isDone(): bool
-    {
-        return \in_array($this->code, [self::DONE, self::ELSEWHERE], true);
-    }
-
     /**
      * Decodes the text as a JSON document; empty if it is none.
      *

@@ -10,11 +10,7 @@ final class DenyCommand extends FlagCommand
 {
     protected $signature = 'feature:deny
         {flag : The flag\'s key}
-        {company?* : The companies}
-        {--reason= : Why, for the audit trail}
-        {--expect-generation= : Refuse unless this generation is still the current one}
-        {--dry-run : Show what would change, and change nothing}
-        {--json : Print JSON}' . self::FROM_FILE . self::LITERAL . self::BY . self::REACH . self::YES;
+        {company?* : The companies}' . self::EDIT . self::FROM_FILE . self::LITERAL . self::BY . self::REACH . self::YES;
 
     protected $description = 'Keep companies out, whatever else the flag says';
 

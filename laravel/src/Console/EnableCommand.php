@@ -11,11 +11,7 @@ final class EnableCommand extends FlagCommand
     protected $signature = 'feature:enable
         {flag : The flag\'s key}
         {--percentage= : For so many, 0 to 100, which is everybody}
-        {--company=* : For this company; of a flag that is off it makes a pilot: nobody else}
-        {--reason= : Why, for the audit trail}
-        {--expect-generation= : Refuse unless this generation is still the current one}
-        {--dry-run : Show what would change, and change nothing}
-        {--json : Print JSON}' . self::LITERAL . self::BY . self::REACH . self::YES;
+        {--company=* : For this company; of a flag that is off it makes a pilot: nobody else}' . self::EDIT . self::LITERAL . self::BY . self::REACH . self::YES;
 
     protected $description = 'Turn a flag on: as it was before feature:disable, for a percentage or companies';
 

@@ -26,6 +26,12 @@ use Symfony\Component\Console\Output\OutputInterface;
  */
 abstract class FlagCommand extends Command
 {
+    /** Options of every edit of a flag. */
+    protected const EDIT = '
+        {--reason= : Why, for the audit trail}
+        {--expect-generation= : Refuse unless this generation is still the current one}
+        {--dry-run : Show what would change, and change nothing}
+        {--json : Print JSON}';
     /** Options of every change: its author, and the machines that it reaches. */
     protected const BY = '
         {--actor= : Who makes the change; without it FLAGSTONE_ACTOR, SUDO_USER or whoever signed in}
@@ -197,19 +203,26 @@ abstract class FlagCommand extends Command
         return $this->finish($this->asking($run));
     }
 
-    /** @return list<string> the options that all changes share, in the form of the command `flagstone` */
-    protected function common(): array
+    /** @return list<string> those of these options that were typed, in the form of the command `flagstone` */
+    protected function typedOptions(string ...$names): array
     {
         $options = [];
-        foreach (self::COMMON as $name) {
-            $value = $this->hasOption($name) ? $this->option($name) : null;
-            if ($value === true) {
-                $options[] = "--$name";
-            } elseif (\is_string($value) && $value !== '') {
-                $options[] = "--$name=$value";
+        foreach ($names as $name) {
+            foreach ((array) ($this->hasOption($name) ? $this->option($name) : []) as $value) {
+                $text = self::said($value) ?? '';
+                if ($value === true || $text !== '') {
+                    $options[] = $value === true ? "--$name" : "--$name=$text";
+                }
             }
         }
 
+        return $options;
+    }
+
+    /** @return list<string> the options that all changes share, in the form of the command `flagstone` */
+    protected function common(): array
+    {
+        $options = $this->typedOptions(...self::COMMON);
         // The command reads the ids of the file literally, too.
         if (\preg_grep('/^--from-file=/', $options) !== [] && $this->option('literal')) {
             $options[] = '--literal';

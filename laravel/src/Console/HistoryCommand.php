@@ -19,12 +19,6 @@ final class HistoryCommand extends FlagCommand
 
     public function handle(Changer $changer): int
     {
-        $options = (bool) $this->option('literal') ? ['--literal'] : [];
-        foreach (['limit', 'company', 'at', 'hours'] as $name) {
-            $value = $this->text($name);
-            $options = [...$options, ...($value === null ? [] : ["--$name=$value"])];
-        }
-
-        return $this->relay($changer, ['history', ...$options]);
+        return $this->relay($changer, ['history', ...$this->typedOptions('literal', 'limit', 'company', 'at', 'hours')]);
     }
 }

@@ -16,8 +16,6 @@ final class IncidentCommand extends FlagCommand
 
     public function handle(Changer $changer): int
     {
-        $since = $this->text('since');
-
-        return $this->relay($changer, ['incident', ...($since === null ? [] : ["--since=$since"])]);
+        return $this->relay($changer, ['incident', ...$this->typedOptions('since')]);
     }
 }

@@ -26,8 +26,7 @@ final class KillCommand extends FlagCommand
         if (!\is_string($reason) || \trim($reason) === '') {
             return $this->misunderstood('--reason is missing: whoever finds the flag off will read it');
         }
-        $force = $this->option('force') ? ['--force'] : [];
 
-        return $this->relay($changer, ['kill', "--reason=$reason", ...$force, '--', $this->flag()]);
+        return $this->relay($changer, ['kill', "--reason=$reason", ...$this->typedOptions('force'), '--', $this->flag()]);
     }
 }

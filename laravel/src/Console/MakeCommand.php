@@ -51,16 +51,8 @@ final class MakeCommand extends FlagCommand
 
     private function addByCommand(Binary $binary, string $file): string
     {
-        $arguments = ['add', "--file=$file"];
-        foreach (['owner', 'expires', 'description'] as $option) {
-            if ($this->text($option) !== null) {
-                $arguments[] = "--$option={$this->text($option)}";
-            }
-        }
-        if ($this->option('dry-run')) {
-            $arguments[] = '--dry-run';
-        }
-        $result = $binary->run([...$arguments, '--', $this->flag()]);
+        $options = $this->typedOptions('owner', 'expires', 'description', 'dry-run');
+        $result = $binary->run(['add', "--file=$file", ...$options, '--', $this->flag()]);
 
         return $result->code === 0 ? $result->text : throw new RuntimeException($result->error);
     }

@@ -32,11 +32,7 @@ final class PlanCommand extends FlagCommand
         if ($key === '' && $subcommand !== 'show') {
             return $this->refuse("feature:plan $subcommand needs the flag: The flag's key");
         }
-        $options = $this->option('dry-run') ? ['--dry-run'] : [];
-        foreach (['reason', 'stage', 'wait', 'expect-generation'] as $name) {
-            $value = $this->text($name);
-            $options = [...$options, ...($value === null ? [] : ["--$name=$value"])];
-        }
+        $options = $this->typedOptions('dry-run', 'reason', 'stage', 'wait', 'expect-generation');
 
         return $this->relay($changer, ["plan $subcommand", ...$options, ...($key === '' ? [] : ['--', $key])]);
     }

@@ -8,6 +8,8 @@ use Flagstone\Laravel\Changes\Changer;
 
 final class PublishCommand extends FlagCommand
 {
+    private const OPTIONS = ['expect-generation', 'release', 'reason', 'reset', 'settle', 'keep', 'prune', 'mark-newest', 'check-drift', 'dry-run'];
+
     protected $signature = 'feature:publish
         {file? : The definitions; without it, those that config/flagstone.php names}
         {--expect-generation= : Refuse unless this generation is still the current one}
@@ -27,24 +29,9 @@ final class PublishCommand extends FlagCommand
 
     public function handle(Changer $changer): int
     {
-        $arguments = ['publish'];
-        foreach (['expect-generation', 'release', 'reason'] as $option) {
-            if ($this->text($option) !== null) {
-                $arguments[] = "--$option={$this->text($option)}";
-            }
-        }
-        foreach (['reset', 'settle'] as $option) {
-            foreach ($this->listed($this->option($option)) as $what) {
-                $arguments[] = "--$option=$what";
-            }
-        }
-        foreach (['keep', 'prune', 'mark-newest', 'check-drift', 'dry-run'] as $option) {
-            if ($this->option($option)) {
-                $arguments[] = "--$option";
-            }
-        }
+        $options = $this->typedOptions(...self::OPTIONS);
         $file = $this->word('file') ?? $this->config()->file($this->laravel);
 
-        return $this->relay($changer, [...$arguments, '--', $file]);
+        return $this->relay($changer, ['publish', ...$options, '--', $file]);
     }
 }

@@ -19,6 +19,6 @@ final class PullCommand extends FlagCommand
     {
         $file = $this->word('file') ?? $this->config()->file($this->laravel);
 
-        return $this->relay($changer, ['pull', ...($this->option('dry-run') ? ['--dry-run'] : []), '--', $file]);
+        return $this->relay($changer, ['pull', ...$this->typedOptions('dry-run'), '--', $file]);
     }
 }

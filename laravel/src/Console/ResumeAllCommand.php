@@ -17,10 +17,6 @@ final class ResumeAllCommand extends FlagCommand
 
     public function handle(Changer $changer): int
     {
-        $reason = $this->text('reason') === null ? [] : ["--reason={$this->text('reason')}"];
-
-        $force = $this->option('force') ? ['--force'] : [];
-
-        return $this->relay($changer, ['resume-all', ...$reason, ...$force]);
+        return $this->relay($changer, ['resume-all', ...$this->typedOptions('reason', 'force')]);
     }
 }

@@ -17,8 +17,6 @@ final class ReviveCommand extends FlagCommand
 
     public function handle(Changer $changer): int
     {
-        $reason = $this->text('reason') === null ? [] : ["--reason={$this->text('reason')}"];
-
-        return $this->relay($changer, ['revive', ...$reason, '--', $this->flag()]);
+        return $this->relay($changer, ['revive', ...$this->typedOptions('reason'), '--', $this->flag()]);
     }
 }

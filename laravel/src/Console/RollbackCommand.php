@@ -19,12 +19,7 @@ final class RollbackCommand extends FlagCommand
 
     public function handle(Changer $changer): int
     {
-        $arguments = ['rollback'];
-        foreach (['to', 'reason'] as $option) {
-            if ($this->text($option) !== null) {
-                $arguments[] = "--$option={$this->text($option)}";
-            }
-        }
+        $arguments = ['rollback', ...$this->typedOptions('to', 'reason')];
         if (!$this->option('dry-run') && $this->asks($changer)) {
             $would = $changer->command([...$arguments, ...$this->common(), '--dry-run']);
             if ($would->code !== Result::DONE) {
@@ -36,6 +31,6 @@ final class RollbackCommand extends FlagCommand
             $arguments[] = '--yes';
         }
 
-        return $this->relay($changer, [...$arguments, ...($this->option('dry-run') ? ['--dry-run'] : [])]);
+        return $this->relay($changer, [...$arguments, ...$this->typedOptions('dry-run')]);
     }
 }

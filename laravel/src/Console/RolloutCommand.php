@@ -10,11 +10,7 @@ final class RolloutCommand extends FlagCommand
 {
     protected $signature = 'feature:rollout
         {flag : The flag\'s key}
-        {percentage : From 0 to 100, with up to three decimals}
-        {--reason= : Why, for the audit trail}
-        {--expect-generation= : Refuse unless this generation is still the current one}
-        {--dry-run : Show what would change, and change nothing}
-        {--json : Print JSON}' . self::BY . self::REACH . self::YES;
+        {percentage : From 0 to 100, with up to three decimals}' . self::EDIT . self::BY . self::REACH . self::YES;
 
     protected $description = 'Give a flag another percentage';
 

@@ -28,9 +28,7 @@ final class StatsCommand extends FlagCommand
     {
         $flag = $this->word('flag');
         if ($changer->hasCommand()) {
-            $hours = $this->text('hours');
-
-            return $this->relay($changer, ['stats', ...($hours === null ? [] : ["--hours=$hours"]), ...($flag === null ? [] : ['--', $flag])]);
+            return $this->relay($changer, ['stats', ...$this->typedOptions('hours'), ...($flag === null ? [] : ['--', $flag])]);
         }
         try {
             $shares = $flag === null ? [] : $this->shares($flag, $flagstone, $changer);

@@ -20,9 +20,6 @@ final class TickCommand extends FlagCommand
 
     public function handle(Changer $changer): int
     {
-        $at = $this->text('at');
-        $arguments = ['plan tick', ...($at === null ? [] : ["--at=$at"])];
-
-        return $this->relay($changer, [...$arguments, ...($this->option('dry-run') ? ['--dry-run'] : [])]);
+        return $this->relay($changer, ['plan tick', ...$this->typedOptions('at', 'dry-run')]);
     }
 }
