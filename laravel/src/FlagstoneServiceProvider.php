@@ -6,9 +6,9 @@ namespace Flagstone\Laravel;
 
 use Flagstone\Laravel\Drivers\Drivers;
 use Flagstone\Laravel\Lifecycle\Pin;
+use Flagstone\Laravel\Subject\JobSubject;
 use Flagstone\Laravel\Subject\Presets;
 use Flagstone\Laravel\Subject\Subjects;
-use Flagstone\Laravel\Subject\Travel;
 use Illuminate\Container\Container;
 use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Support\ServiceProvider;
@@ -94,7 +94,7 @@ final class FlagstoneServiceProvider extends ServiceProvider
             $app->make(Drivers::class),
             $app->make(Subjects::class),
         ));
-        $this->app->singleton(Travel::class);
+        $this->app->singleton(JobSubject::class);
         $this->app->singleton(Pin::class, static fn (Application $app): Pin => new Pin($app, !$app->runningInConsole()));
         $this->app->alias(Flagstone::class, 'flagstone');
         $this->app->booting(static fn (Application $app) => self::registerWhereProvided($app, self::BEFORE_BOOT));
@@ -103,7 +103,7 @@ final class FlagstoneServiceProvider extends ServiceProvider
     /** @param array<string, class-string> $registrars by provider */
     private static function registerWhereProvided(Application $app, array $registrars): void
     {
-        foreach (\array_unique(\array_intersect_key($registrars, Loaded::providers($app))) as $registrar) {
+        foreach (\array_unique(\array_intersect_key($registrars, LoadedProviders::of($app))) as $registrar) {
             (new $registrar())->register($app);
         }
     }

@@ -448,7 +448,7 @@ final class ActingTest extends TestCase
         $this->app->register(\Laravel\Octane\OctaneServiceProvider::class);
         (new \Flagstone\Laravel\Lifecycle\OctaneListeners())->register($this->app);
         $job = new \Illuminate\Queue\Jobs\SyncJob($this->app, (string) \json_encode(['flagstone' => ['company' => 5, 'context' => []]]), 'sync', 'sync');
-        $this->app->make(\Flagstone\Laravel\Subject\Travel::class)->begin($job);
+        $this->app->make(\Flagstone\Laravel\Subject\JobSubject::class)->begin($job);
         self::assertSame(5, Flagstone::subject()->company);
         Event::dispatch('Laravel\Octane\Events\RequestReceived', [new \stdClass()]);
         self::assertNull(Flagstone::subject()->company);

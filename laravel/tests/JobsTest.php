@@ -10,9 +10,9 @@ use Flagstone\Laravel\Facades\Flagstone;
 use Flagstone\Laravel\Flagstone as Flags;
 use Flagstone\Laravel\Lifecycle\Pin;
 use Flagstone\Laravel\Queue\RequiresFeature;
+use Flagstone\Laravel\Subject\JobSubject;
 use Flagstone\Laravel\Subject\Subject;
 use Flagstone\Laravel\Subject\Subjects;
-use Flagstone\Laravel\Subject\Travel;
 use Flagstone\Laravel\Tests\Support\JobsTable;
 use Flagstone\Laravel\Tests\Support\NotesCompany;
 use Flagstone\Laravel\Tests\Support\NotesFlag;
@@ -152,12 +152,12 @@ final class JobsTest extends TestCase
                 throw new \RuntimeException('the resolver fails');
             }
         }]));
-        $this->app->forgetInstance(Travel::class);
+        $this->app->forgetInstance(JobSubject::class);
         $this->push(new NotesCompany());
         $this->assertLogged('the resolver fails');
 
         $this->app->forgetInstance(Subjects::class);
-        $this->app->forgetInstance(Travel::class);
+        $this->app->forgetInstance(JobSubject::class);
         foreach (['not encrypted', ['company' => ['no', 'company']], ['packed' => 'AAAA'], 7] as $broken) {
             $payload = ['flagstone' => $broken] + \json_decode(DB::table('jobs')->value('payload'), true);
             DB::table('jobs')->insert(['payload' => \json_encode($payload)] + (array) DB::table('jobs')->first(['queue', 'attempts', 'available_at', 'created_at']));
@@ -175,7 +175,7 @@ final class JobsTest extends TestCase
     public function test_a_driver_that_is_none_stops_no_dispatch_and_no_worker(): void
     {
         $this->app->make('config')->set('flagstone.driver', 'nonsense');
-        foreach ([Drivers::class, Flags::class, Travel::class, Pin::class] as $made) {
+        foreach ([Drivers::class, Flags::class, JobSubject::class, Pin::class] as $made) {
             $this->app->forgetInstance($made);
         }
         $subjects = $this->app->make(Subjects::class);

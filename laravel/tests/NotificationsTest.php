@@ -7,9 +7,9 @@ namespace Flagstone\Laravel\Tests;
 use Flagstone\Laravel\Changes\Binary;
 use Flagstone\Laravel\Changes\Trail;
 use Flagstone\Laravel\Events\FlagChanged;
+use Flagstone\Laravel\Notifications\DeliveryCursor;
 use Flagstone\Laravel\Notifications\Endpoint;
 use Flagstone\Laravel\Notifications\FlagWasChanged;
-use Flagstone\Laravel\Notifications\Place;
 use Flagstone\Laravel\Notifications\Sender;
 use Flagstone\Laravel\Tests\Support\Artisan;
 use Flagstone\Laravel\Tests\Support\Store;
@@ -163,7 +163,7 @@ final class NotificationsTest extends TestCase
         self::assertSame('the mail server is away', $sender->place($endpoint, $trail)->error);
         self::assertCount(12, $problems);
 
-        $now = $sender->place($endpoint, $trail)->since + Place::TRIED;
+        $now = $sender->place($endpoint, $trail)->since + DeliveryCursor::RETRY_SECONDS;
         self::assertSame(0, $sender->send($endpoint, $trail));
         self::assertCount(1, $sender->place($endpoint, $trail)->givenUp);
         $isDown = false;
@@ -217,7 +217,7 @@ final class NotificationsTest extends TestCase
     {
         self::assertSame(0, $this->artisanCode('feature:announce'));
         self::assertSame(0, $this->artisanCode('feature:kill portal --reason=x'));
-        $held = Place::hold($this->app->storagePath() . "/framework/flagstone-notified-mail-{$this->id()}.json");
+        $held = DeliveryCursor::lock($this->app->storagePath() . "/framework/flagstone-notified-mail-{$this->id()}.json");
         self::assertNotNull($held);
         // Anybody held it, and nobody was told of a kill.
         $lock = $this->app->storagePath() . "/framework/flagstone-notified-mail-{$this->id()}.json.lock";
@@ -345,13 +345,13 @@ final class NotificationsTest extends TestCase
         \file_put_contents($victim, 'secret');
         \symlink($victim, "$path.tmp");
         \symlink($victim, $path);
-        Place::hold($path)?->moved(1, '2026-11-30T00:00:00Z', 0);
+        DeliveryCursor::lock($path)?->advance(1, '2026-11-30T00:00:00Z', 0);
         self::assertSame('secret', \file_get_contents($victim));
         self::assertFalse(\is_link($path));
-        self::assertSame(1, (new Place($path))->seq);
+        self::assertSame(1, (new DeliveryCursor($path))->seq);
         \symlink("$folder/made", "$folder/other.json.lock");
         try {
-            Place::hold("$folder/other.json");
+            DeliveryCursor::lock("$folder/other.json");
             self::fail('a lock that is a link was taken');
         } catch (\RuntimeException $error) {
             self::assertStringContainsString('other.json.lock', $error->getMessage());

@@ -9,9 +9,9 @@ use Flagstone\Laravel\Exceptions\UnknownCompany;
 use Flagstone\Laravel\Facades\Flagstone;
 use Flagstone\Laravel\Models\HasFeatures;
 use Flagstone\Laravel\Queue\RequiresFeature;
+use Flagstone\Laravel\Subject\JobSubject;
 use Flagstone\Laravel\Subject\Subject;
 use Flagstone\Laravel\Subject\Subjects;
-use Flagstone\Laravel\Subject\Travel;
 use Flagstone\Laravel\Tests\Support\JobsTable;
 use Flagstone\Laravel\Tests\Support\Login;
 use Flagstone\Laravel\Tests\Support\NotesFlag;
@@ -356,7 +356,7 @@ final class UnknownCompanyTest extends TestCase
                     return $this->how === 'fails' ? throw new \RuntimeException('the tenants are down') : Subject::unknown('the tenants are down');
                 }
             }]));
-            $this->app->forgetInstance(Travel::class);
+            $this->app->forgetInstance(JobSubject::class);
             $this->push((new NotesFlag('portal'))->guardedBy(RequiresFeature::for('portal')->skip()));
             $this->push(new NotesFlag('portal'));
             $this->useSubjects('user:company_id');
@@ -411,7 +411,7 @@ final class UnknownCompanyTest extends TestCase
     private function useSubjects(string ...$presets): void
     {
         $this->app->make('config')->set('flagstone.subject', $presets);
-        foreach ([Subjects::class, Travel::class, \Flagstone\Laravel\Flagstone::class, \Flagstone\Laravel\Http\CheckFeatureFlag::class, \Flagstone\Laravel\Http\RouteFlags::class] as $class) {
+        foreach ([Subjects::class, JobSubject::class, \Flagstone\Laravel\Flagstone::class, \Flagstone\Laravel\Http\CheckFeatureFlag::class, \Flagstone\Laravel\Http\RouteFlags::class] as $class) {
             $this->app->forgetInstance($class);
         }
         Flagstone::clearResolvedInstances();

@@ -8,8 +8,8 @@ use Flagstone\Laravel\Changes\Json;
 use Flagstone\Laravel\Changes\Result;
 use Flagstone\Laravel\Import\ConfigSource;
 use Flagstone\Laravel\Import\EnvSource;
-use Flagstone\Laravel\Import\Found;
 use Flagstone\Laravel\Import\Importer;
+use Flagstone\Laravel\Import\ImportResult;
 use Flagstone\Laravel\Import\PennantSource;
 use Flagstone\Laravel\Import\Pilots;
 use Flagstone\Laravel\Import\Source;
@@ -127,7 +127,7 @@ final class ConvertCommand extends FlagCommand
     }
 
     /** @param list<Row> $rows */
-    private function refusal(Found $found, array $rows): ?string
+    private function refusal(ImportResult $found, array $rows): ?string
     {
         $refused = \array_sum($found->refused);
         if ($refused > 0 && !$this->option('skip')) {
@@ -144,7 +144,7 @@ final class ConvertCommand extends FlagCommand
     }
 
     /** @param list<Row> $rows */
-    private function show(Found $found, array $rows, stdClass $document, ?string $why): void
+    private function show(ImportResult $found, array $rows, stdClass $document, ?string $why): void
     {
         $flags = new stdClass();
         foreach ($rows as $row) {

@@ -13,7 +13,7 @@ use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Http\Alias;
 use Flagstone\Laravel\Http\OwnRoutes;
 use Flagstone\Laravel\Notifications\Endpoints;
-use Flagstone\Laravel\Reported;
+use Flagstone\Laravel\SafeCall;
 use Flagstone\Laravel\Subject\Subjects;
 use Flagstone\Laravel\Value;
 
@@ -87,7 +87,7 @@ final class DoctorCommand extends FlagCommand
                 continue;
             }
             // A database that does not answer is no problem of flags.
-            foreach ($name === 'subject' ? Reported::or([], fn (): array => $this->laravel->make(Subjects::class)->problems()) : [] as $problem) {
+            foreach ($name === 'subject' ? SafeCall::or([], fn (): array => $this->laravel->make(Subjects::class)->problems()) : [] as $problem) {
                 $this->note($name, 'problem', $problem);
             }
         }

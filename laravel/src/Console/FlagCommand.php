@@ -57,7 +57,7 @@ abstract class FlagCommand extends Command
 
     protected function execute(InputInterface $input, OutputInterface $output): int
     {
-        $problem = (new Typed($this->getDefinition(), $input, static::REQUIRED))->problem();
+        $problem = (new InputCheck($this->getDefinition(), $input, static::REQUIRED))->problem();
         if ($problem !== null) {
             return $this->misunderstood($problem);
         }

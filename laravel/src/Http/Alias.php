@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Http;
 
 use Flagstone\Laravel\Config;
-use Flagstone\Laravel\Reported;
+use Flagstone\Laravel\SafeCall;
 use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Contracts\Http\Kernel;
 use Illuminate\Routing\Router;
@@ -41,7 +41,7 @@ final class Alias
      */
     public function all(): array
     {
-        Reported::or(null, fn (): mixed => $this->app->make(Kernel::class));
+        SafeCall::or(null, fn (): mixed => $this->app->make(Kernel::class));
 
         return $this->router->getMiddleware();
     }

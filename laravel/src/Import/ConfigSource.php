@@ -24,12 +24,12 @@ final class ConfigSource implements Source
     {
     }
 
-    public function read(): Found
+    public function read(): ImportResult
     {
         if (!\is_array($this->features)) {
             throw new RuntimeException('config/features.php is not there, or gives no array');
         }
-        $found = new Found();
+        $found = new ImportResult();
         foreach ($this->entries($found) as $key => $fields) {
             $this->take($found, $key, $fields);
         }
@@ -38,7 +38,7 @@ final class ConfigSource implements Source
     }
 
     /** @return array<string, array<string, mixed>> the fields of each flag, lists beside it among them */
-    private function entries(Found $found): array
+    private function entries(ImportResult $found): array
     {
         $entries = [];
         foreach (\is_array($this->features) ? $this->features : [] as $key => $value) {
@@ -69,7 +69,7 @@ final class ConfigSource implements Source
     }
 
     /** @param array<string, mixed> $fields */
-    private function take(Found $found, string $key, array $fields): void
+    private function take(ImportResult $found, string $key, array $fields): void
     {
         // A null value is off, as in code, and not a percentage.
         $on = Values::bool(\array_key_exists('enabled', $fields) ? $fields['enabled'] : \array_key_exists('percentage', $fields));

@@ -32,9 +32,9 @@ final class EnvSource implements Source
     ) {
     }
 
-    public function read(): Found
+    public function read(): ImportResult
     {
-        $found = new Found();
+        $found = new ImportResult();
         $switches = $refused = [];
         foreach ($this->values() as $name => [$value, $from]) {
             $parts = [];

@@ -30,7 +30,7 @@ final class Importer
      * @return array{stdClass, list<Row>}
      * @throws RuntimeException if the file has errors of its own
      */
-    public function plan(Found $found): array
+    public function plan(ImportResult $found): array
     {
         [$document, $rows] = $this->merge($found);
         $refused = $this->refused($document, $rows);
@@ -48,7 +48,7 @@ final class Importer
     }
 
     /** @return array{stdClass, list<Row>} */
-    private function merge(Found $found): array
+    private function merge(ImportResult $found): array
     {
         $document = Json::read($this->file) ?? (object) ['flags' => new stdClass()];
         $flags = Value::object($document, 'flags') ?? new stdClass();
@@ -177,7 +177,7 @@ final class Importer
      *
      * @param array<string, list<string>> $known the file's keys by their common form
      */
-    private static function keyOf(Flag $flag, stdClass $flags, array $known, Found $found): string
+    private static function keyOf(Flag $flag, stdClass $flags, array $known, ImportResult $found): string
     {
         $similar = $known[self::plain($flag->key)] ?? [];
         if (\property_exists($flags, $flag->key) || $similar === []) {

@@ -28,13 +28,13 @@ final class PennantSource implements Source
     ) {
     }
 
-    public function read(): Found
+    public function read(): ImportResult
     {
         if (!$this->connection->getSchemaBuilder()->hasTable($this->table)) {
             $database = $this->connection->getName();
             throw new RuntimeException("there is no table {$this->table} in the database $database");
         }
-        $found = new Found();
+        $found = new ImportResult();
         $guests = [];
         foreach ($this->connection->table($this->table)->orderBy('name')->cursor() as $row) {
             $name = Value::text($row, 'name') ?? '';

@@ -12,5 +12,5 @@ use RuntimeException;
 interface Source
 {
     /** @throws RuntimeException if it cannot be read at all */
-    public function read(): Found;
+    public function read(): ImportResult;
 }

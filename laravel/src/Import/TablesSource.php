@@ -46,9 +46,9 @@ final class TablesSource implements Source
     ) {
     }
 
-    public function read(): Found
+    public function read(): ImportResult
     {
-        $found = new Found();
+        $found = new ImportResult();
         [$keys, $deleted] = $this->flags($found);
         $this->overrides($found, $keys, $deleted);
         $found->settle();
@@ -60,7 +60,7 @@ final class TablesSource implements Source
     }
 
     /** @return array{array<int|string, string>, array<int|string, true>} the flags' keys by id; the ids and keys of deleted rows */
-    private function flags(Found $found): array
+    private function flags(ImportResult $found): array
     {
         [$columns, $strange] = $this->columns($this->flags, self::FLAG, ['key', 'enabled']);
         $keys = $deleted = [];
@@ -102,7 +102,7 @@ final class TablesSource implements Source
      * @param array<int|string, string> $keys
      * @param array<int|string, true> $deleted
      */
-    private function overrides(Found $found, array $keys, array $deleted): void
+    private function overrides(ImportResult $found, array $keys, array $deleted): void
     {
         if (!$this->connection->getSchemaBuilder()->hasTable($this->overrides)) {
             return;

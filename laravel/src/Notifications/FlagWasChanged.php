@@ -29,7 +29,7 @@ final class FlagWasChanged extends Notification
 
     public function toMail(): MailMessage
     {
-        $words = new Words($this->change);
+        $words = new MessageText($this->change);
         $message = (new MailMessage())
             ->subject($words->subject())
             ->view(['flagstone::mail', 'flagstone::mail-text'], ['change' => $this->change, 'words' => $words]);
@@ -46,7 +46,7 @@ final class FlagWasChanged extends Notification
     public function toSlack(): object
     {
         $text = Container::getInstance()->make(Factory::class)->make('flagstone::slack', [
-            'change' => $this->change, 'words' => new Words($this->change), 'safe' => Words::safeForSlack(...),
+            'change' => $this->change, 'words' => new MessageText($this->change), 'safe' => MessageText::safeForSlack(...),
         ])->render();
         $class = 'Illuminate\Notifications\Messages\SlackMessage';
 

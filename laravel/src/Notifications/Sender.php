@@ -26,9 +26,9 @@ final class Sender
     ) {
     }
 
-    public function place(Endpoint $endpoint, Trail $trail): Place
+    public function place(Endpoint $endpoint, Trail $trail): DeliveryCursor
     {
-        return new Place($this->path($endpoint, $trail));
+        return new DeliveryCursor($this->path($endpoint, $trail));
     }
 
     /**
@@ -41,19 +41,19 @@ final class Sender
      */
     public function send(Endpoint $endpoint, Trail $trail, bool $now = false): ?int
     {
-        $place = Place::hold($this->path($endpoint, $trail));
+        $place = DeliveryCursor::lock($this->path($endpoint, $trail));
         if ($place === null) {
             return null;
         }
         if ($place->seq === null) {
-            $earlier = new Place($this->path($endpoint, null));
+            $earlier = new DeliveryCursor($this->path($endpoint, null));
             if ($earlier->seq === null || !$trail->has($earlier->seq, $earlier->at)) {
                 [$last, $at] = $trail->last();
-                $place->moved($last, $at, $trail->position());
+                $place->advance($last, $at, $trail->position());
 
                 return 0;
             }
-            $place->moved($earlier->seq, $earlier->at, $trail->position());
+            $place->advance($earlier->seq, $earlier->at, $trail->position());
         }
         if (!$now && $place->retryAt > ($this->clock)()) {
             return 0;
@@ -72,7 +72,7 @@ final class Sender
                     continue;
                 }
             }
-            $place->moved($seq, $change->at, $trail->position());
+            $place->advance($seq, $change->at, $trail->position());
         }
 
         return $told;

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Queue;
 
 use Closure;
-use Flagstone\Laravel\Subject\Travel;
+use Flagstone\Laravel\Subject\JobSubject;
 use Illuminate\Concurrency\ProcessDriver;
 use Illuminate\Support\Defer\DeferredCallback;
 
@@ -30,7 +30,7 @@ final class ActingProcesses extends ProcessDriver
     /** @return array<array-key, mixed> */
     private static function acting(Closure|array $tasks): array
     {
-        $carried = Travel::carried();
+        $carried = JobSubject::carried();
 
         return \array_map(
             static fn (mixed $task): mixed => $task instanceof Closure ? self::actingFor($carried, $task) : $task,

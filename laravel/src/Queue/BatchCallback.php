@@ -4,8 +4,8 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Queue;
 
+use Flagstone\Laravel\Subject\JobSubject;
 use Flagstone\Laravel\Subject\Subjects;
-use Flagstone\Laravel\Subject\Travel;
 use Illuminate\Container\Container;
 
 /**
@@ -27,7 +27,7 @@ final class BatchCallback
     public function __invoke(mixed ...$arguments): mixed
     {
         return Container::getInstance()->make(Subjects::class)->acting(
-            Travel::carriedIn($this->carried),
+            JobSubject::carriedIn($this->carried),
             fn (): mixed => ($this->callback)(...$arguments),
         );
     }

@@ -6,7 +6,7 @@ namespace Flagstone\Laravel\Queue;
 
 use Closure;
 use DateTimeInterface;
-use Flagstone\Laravel\Subject\Travel;
+use Flagstone\Laravel\Subject\JobSubject;
 use Illuminate\Bus\BatchRepository;
 use Illuminate\Bus\PendingBatch;
 use Illuminate\Bus\PrunableBatchRepository;
@@ -26,7 +26,7 @@ trait ForwardsBatches
         foreach (ActingBatches::CALLBACKS as $name) {
             foreach (\is_array($batch->options[$name] ?? null) ? $batch->options[$name] : [] as $index => $callback) {
                 if (!$callback instanceof BatchCallback) {
-                    $batch->options[$name][$index] = new BatchCallback($carried ??= Travel::carried(), $callback);
+                    $batch->options[$name][$index] = new BatchCallback($carried ??= JobSubject::carried(), $callback);
                 }
             }
         }

@@ -8,8 +8,8 @@ use Closure;
 use Flagstone\Laravel\Contracts\Driver;
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Lifecycle\Pin;
-use Flagstone\Laravel\Reported;
-use Flagstone\Laravel\Subject\Travel;
+use Flagstone\Laravel\SafeCall;
+use Flagstone\Laravel\Subject\JobSubject;
 use Flagstone\Laravel\Value;
 use Illuminate\Container\Container;
 use Illuminate\Contracts\Events\Dispatcher;
@@ -49,13 +49,13 @@ final class Listeners
         $events->listen(JobProcessing::class, static function (JobProcessing $event): void {
             // A sync job is part of the code that dispatched it.
             if (!$event->job instanceof SyncJob) {
-                Reported::or(null, static fn () => self::container()->make(Pin::class)->begin(self::name($event->job)));
+                SafeCall::or(null, static fn () => self::container()->make(Pin::class)->begin(self::name($event->job)));
             }
-            Reported::or(null, static fn () => self::container()->make(Travel::class)->begin($event->job));
+            SafeCall::or(null, static fn () => self::container()->make(JobSubject::class)->begin($event->job));
         });
         // A job may fail itself and go on; the event of its end comes later.
         $events->listen(JobFailed::class, static function (JobFailed $event): void {
-            Reported::or(null, static fn () => self::container()->make(Pin::class)->fails(self::name($event->job)));
+            SafeCall::or(null, static fn () => self::container()->make(Pin::class)->fails(self::name($event->job)));
         });
         $events->listen(JobProcessed::class, static function (JobProcessed $event): void {
             self::ended($event->job, 0);
@@ -65,11 +65,11 @@ final class Listeners
         });
         self::endFirst($events);
         $events->listen(Looping::class, static function (): void {
-            Reported::or(null, static fn () => self::container()->make(Pin::class)->endAll());
-            Reported::or(null, static fn () => self::container()->make(Travel::class)->endAll());
+            SafeCall::or(null, static fn () => self::container()->make(Pin::class)->endAll());
+            SafeCall::or(null, static fn () => self::container()->make(JobSubject::class)->endAll());
         });
         Queue::createPayloadUsing(
-            static fn (?string $connection, ?string $queue, array $payload): array => Reported::or(Travel::lost(), static fn (): array => self::carried($payload)),
+            static fn (?string $connection, ?string $queue, array $payload): array => SafeCall::or(JobSubject::lost(), static fn (): array => self::carried($payload)),
         );
     }
 
@@ -81,7 +81,7 @@ final class Listeners
     {
         $events->listen(JobExceptionOccurred::class, static function (JobExceptionOccurred $event): void {
             if ($event->job instanceof SyncJob) {
-                Reported::or(null, static fn () => self::container()->make(Travel::class)->end($event->job));
+                SafeCall::or(null, static fn () => self::container()->make(JobSubject::class)->end($event->job));
             }
         });
         if ($events instanceof EventDispatcher) {
@@ -103,16 +103,16 @@ final class Listeners
             return [];
         }
 
-        $driver = Reported::or(null, static fn (): Driver => $app->make(Flagstone::class)->driver());
+        $driver = SafeCall::or(null, static fn (): Driver => $app->make(Flagstone::class)->driver());
 
-        return $app->make(Travel::class)->payload($driver, Value::at($payload, 'data', 'command'));
+        return $app->make(JobSubject::class)->payload($driver, Value::at($payload, 'data', 'command'));
     }
 
     /** @param int $status the argument of Pin::end() */
     private static function ended(Job $job, int $status): void
     {
-        Reported::or(null, static fn () => self::container()->make(Pin::class)->end(self::name($job), $status));
-        Reported::or(null, static fn () => self::container()->make(Travel::class)->end($job));
+        SafeCall::or(null, static fn () => self::container()->make(Pin::class)->end(self::name($job), $status));
+        SafeCall::or(null, static fn () => self::container()->make(JobSubject::class)->end($job));
     }
 
     private static function name(Job $job): string

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Subject;
 
 use Flagstone\Laravel\Flagstone;
-use Flagstone\Laravel\Reported;
+use Flagstone\Laravel\SafeCall;
 use Flagstone\Laravel\Value;
 use Flagstone\Polyfill\Attributes;
 use Illuminate\Container\Container;
@@ -80,7 +80,7 @@ final class Portable
      */
     private static function incomparable(): array
     {
-        return Reported::or([], static fn (): array => \array_fill_keys(
+        return SafeCall::or([], static fn (): array => \array_fill_keys(
             (new Subject())->readByAny(Container::getInstance()->make(Flagstone::class)->driver()),
             [],
         ));

@@ -78,7 +78,7 @@ final class Subjects
         return $this->once(function () use ($request, $routed): Subject {
             $kept = $request->attributes->get(self::KEPT);
 
-            return $kept instanceof Kept && $kept->isCurrent($request) ? $kept->subject : $this->found($request, $routed);
+            return $kept instanceof CachedSubject && $kept->isCurrent($request) ? $kept->subject : $this->found($request, $routed);
         });
     }
 
@@ -364,7 +364,7 @@ final class Subjects
             }
             // A request without a route is a console's, and lives as long as the process.
             if ($routed || $request->route() !== null) {
-                $request->attributes->set(self::KEPT, new Kept(
+                $request->attributes->set(self::KEPT, new CachedSubject(
                     $subject,
                     $request,
                     $users,

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\View;
 
 use Flagstone\Laravel\Flagstone;
-use Flagstone\Laravel\Loaded;
+use Flagstone\Laravel\LoadedProviders;
 use Flagstone\Laravel\Questions;
 use Flagstone\Laravel\Subject\Subject;
 use Illuminate\Container\Container;
@@ -28,7 +28,7 @@ final class BladeDirectives
     {
         $blade->if('flagstone', self::asks(...));
         $blade->if('flagstonepeek', self::looks(...));
-        if (!isset(Loaded::providers($app)[self::PENNANT]) && !isset($blade->getCustomDirectives()['feature'])) {
+        if (!isset(LoadedProviders::of($app)[self::PENNANT]) && !isset($blade->getCustomDirectives()['feature'])) {
             $blade->if('feature', self::asks(...));
         }
     }

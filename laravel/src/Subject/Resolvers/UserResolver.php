@@ -6,7 +6,7 @@ namespace Flagstone\Laravel\Subject\Resolvers;
 
 use Closure;
 use Flagstone\Laravel\Contracts\SubjectResolver;
-use Flagstone\Laravel\Reported;
+use Flagstone\Laravel\SafeCall;
 use Flagstone\Laravel\Subject\Company;
 use Flagstone\Laravel\Subject\Context;
 use Flagstone\Laravel\Subject\Subject;
@@ -120,7 +120,7 @@ final class UserResolver implements SubjectResolver
 
     private static function whole(Model $user): Model
     {
-        $row = Reported::or(null, static fn (): ?object => $user->newQueryWithoutScopes()->toBase()->where($user->getKeyName(), '=', $user->getKey())->first());
+        $row = SafeCall::or(null, static fn (): ?object => $user->newQueryWithoutScopes()->toBase()->where($user->getKeyName(), '=', $user->getKey())->first());
 
         return (clone $user)->setRawAttributes($row === null ? $user->getAttributes() : \get_object_vars($row));
     }

@@ -15,7 +15,7 @@ use WeakReference;
  *
  * @internal
  */
-final class Kept
+final class CachedSubject
 {
     /** @var WeakReference<Request> */
     private readonly WeakReference $request;

@@ -15,14 +15,14 @@ use RuntimeException;
  * Progress of an endpoint, in a file of the application. The file is on disk and complete when a method returns: a crash leaves
  * the old file or the new.
  */
-final class Place
+final class DeliveryCursor
 {
     /** Seconds: the first pause, the longest pause, and the time for which one change is tried. */
-    public const FIRST = 5;
-    public const LONGEST = 3600;
-    public const TRIED = 3 * 86400;
+    public const FIRST_PAUSE_SECONDS = 5;
+    public const MAX_PAUSE_SECONDS = 3600;
+    public const RETRY_SECONDS = 3 * 86400;
     /** Maximum number of listed changes that were given up. */
-    private const LISTED = 20;
+    private const MAX_GIVEN_UP = 20;
 
     /** Number of the last record that was delivered; null: nothing is known yet. */
     public ?int $seq = null;
@@ -62,7 +62,7 @@ final class Place
      *
      * @throws RuntimeException if the file cannot be written
      */
-    public static function hold(string $path): ?self
+    public static function lock(string $path): ?self
     {
         $lock = self::asOwner($path, static fn (): mixed => LockFile::open("$path.lock"));
         if ($lock === false) {
@@ -79,7 +79,7 @@ final class Place
     }
 
     /** Moves past a change that was delivered, or is of no interest. */
-    public function moved(int $seq, string $at, int $position): void
+    public function advance(int $seq, string $at, int $position): void
     {
         [$this->seq, $this->at, $this->position] = [$seq, $at, $position];
         [$this->failures, $this->since, $this->retryAt, $this->error] = [0, 0, 0, null];
@@ -93,14 +93,14 @@ final class Place
      */
     public function failed(int $seq, FlagChanged $change, int $position, string $error, int $now): bool
     {
-        if ($this->failures > 0 && $now - $this->since >= self::TRIED) {
-            $this->givenUp = \array_slice([...$this->givenUp, ['id' => $change->id, 'error' => $error]], -self::LISTED);
-            $this->moved($seq, $change->at, $position);
+        if ($this->failures > 0 && $now - $this->since >= self::RETRY_SECONDS) {
+            $this->givenUp = \array_slice([...$this->givenUp, ['id' => $change->id, 'error' => $error]], -self::MAX_GIVEN_UP);
+            $this->advance($seq, $change->at, $position);
 
             return true;
         }
         $this->since = $this->failures === 0 ? $now : $this->since;
-        $pause = \min(self::LONGEST, self::FIRST * 2 ** \min($this->failures, 20));
+        $pause = \min(self::MAX_PAUSE_SECONDS, self::FIRST_PAUSE_SECONDS * 2 ** \min($this->failures, 20));
         $this->retryAt = $now + (int) \ceil($pause * \random_int(50, 100) / 100);
         $this->failures++;
         $this->error = $error;

@@ -10,7 +10,7 @@ use Flagstone\Laravel\Value;
 /**
  * Text of a change, for templates. Reason and user are unchanged input of people.
  */
-final class Words
+final class MessageText
 {
     /** Maximum flags of a publish that are named, and maximum differences that are shown. */
     private const FLAGS = 5;

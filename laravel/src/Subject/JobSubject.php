@@ -6,7 +6,7 @@ namespace Flagstone\Laravel\Subject;
 
 use Flagstone\Laravel\Contracts\Driver;
 use Flagstone\Laravel\Flagstone;
-use Flagstone\Laravel\Reported;
+use Flagstone\Laravel\SafeCall;
 use Illuminate\Container\Container;
 use Illuminate\Contracts\Encryption\Encrypter;
 use Illuminate\Contracts\Queue\Job;
@@ -21,7 +21,7 @@ use WeakMap;
  * payload is never refused, and a job never stopped: an attribute that cannot be carried or read is reported. The subject is
  * unknown then, and every flag is off; of attributes that are unknown no rule holds.
  */
-final class Travel
+final class JobSubject
 {
     private const KEY = 'flagstone';
 
@@ -45,7 +45,7 @@ final class Travel
         if ($problem !== null) {
             return [self::KEY => Portable::unknown($problem)];
         }
-        $context = $driver === null ? null : Reported::or(null, static fn (): array => $subject->contextForJobs($driver));
+        $context = $driver === null ? null : SafeCall::or(null, static fn (): array => $subject->contextForJobs($driver));
         if ($subject->company === null && $context === []) {
             return [];
         }
@@ -61,9 +61,9 @@ final class Travel
      */
     public static function carried(): array
     {
-        return Reported::or(self::lost(), static function (): array {
+        return SafeCall::or(self::lost(), static function (): array {
             $app = Container::getInstance();
-            $driver = Reported::or(null, static fn (): Driver => $app->make(Flagstone::class)->driver());
+            $driver = SafeCall::or(null, static fn (): Driver => $app->make(Flagstone::class)->driver());
 
             return $app->make(self::class)->payload($driver, null);
         });
@@ -94,7 +94,7 @@ final class Travel
         $carried = $payload[self::KEY] ?? null;
         $unread = Subject::unknown('what the job carries of it cannot be read; the log has the error');
 
-        return $carried === null ? new Subject() : Reported::or($unread, static fn (): Subject => self::read($carried));
+        return $carried === null ? new Subject() : SafeCall::or($unread, static fn (): Subject => self::read($carried));
     }
 
     private static function read(mixed $carried): Subject

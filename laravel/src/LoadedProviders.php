@@ -12,10 +12,10 @@ use Illuminate\Foundation\Application;
  *
  * @internal
  */
-final class Loaded
+final class LoadedProviders
 {
     /** @return array<array-key, mixed> */
-    public static function providers(Contract $app): array
+    public static function of(Contract $app): array
     {
         return $app instanceof Application ? $app->getLoadedProviders() : [];
     }

@@ -14,7 +14,7 @@ use Throwable;
  *
  * @internal
  */
-final class Reported
+final class SafeCall
 {
     /**
      * Returns the closure's result; an error is reported, and `$otherwise` returned.

@@ -24,7 +24,7 @@ use UnitEnum;
  *
  * @internal
  */
-final class Typed
+final class InputCheck
 {
     /** Options and arguments whose value is a company's id. */
     private const IDS = ['company'];

@@ -7,7 +7,7 @@ namespace Flagstone\Laravel\Import;
 /**
  * Content of a source.
  */
-final class Found
+final class ImportResult
 {
     /** @var array<string, Flag> by key */
     public array $flags = [];
