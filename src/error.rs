@@ -266,8 +266,8 @@ fn hint(what: &str, path: &Path, error: &io::Error) -> String {
         io::ErrorKind::PermissionDenied if !cfg!(feature = "publisher") && error.get_ref().is_none() => {
             let (user, group) = (geteuid().as_raw(), getegid().as_raw());
             return format!(
-                ". PHP runs as user {user} and group {group} here, and one of them has to be able to read that. Type as root: chgrp -hR {group} STORE, \
-                 with the store's directory; the directories above need x for it"
+                ". PHP runs as user {user} and group {group} here, and one of them has to be able to read that. Where the store has a readers' group, type \
+                 as root: usermod -aG GROUP USER, and restart PHP; flagstone doctor names what else is in the way"
             );
         }
         // The error of an operation of this project's own says what to do.

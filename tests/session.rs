@@ -276,6 +276,26 @@ fn kills_and_the_stop_reach_a_process_that_never_moves_on_by_itself() {
     assert!(console.refresh() && ask(&mut console, "new"));
 }
 
+/// With refresh = 15 a kill reached a process that ran already after fifteen seconds.
+#[test]
+fn kills_reach_a_process_within_a_second_however_long_its_refresh_interval() {
+    let (_directory, path, store) = shop();
+    let mut console = console(&path);
+    console.host().settings.refresh_ms = 15 * SECOND;
+    assert!(ask(&mut console, "portal"));
+    publish(&store, &definitions(r#"{"new":{"enabled":true},"portal":{"enabled":true}}"#));
+    store.kill("portal", change()).unwrap();
+    pass(&mut console, SECOND);
+    assert_eq!((ask(&mut console, "portal"), generation(&mut console)), (false, 1));
+    store.revive("portal", change()).unwrap();
+    pass(&mut console, SECOND);
+    assert_eq!((ask(&mut console, "portal"), generation(&mut console)), (true, 1));
+    pass(&mut console, 12 * SECOND);
+    assert!(!ask(&mut console, "new"));
+    pass(&mut console, SECOND);
+    assert_eq!((ask(&mut console, "new"), generation(&mut console)), (true, 2));
+}
+
 #[test]
 fn another_store_in_the_place_of_the_one_that_is_open_is_followed() {
     let (directory, path, _store) = shop();

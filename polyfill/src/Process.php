@@ -15,7 +15,7 @@ final class Process
     private const NO_STORE = 'no store: set flagstone.store in php.ini, or call flagstone_use() with the store\'s directory';
     /** Nanoseconds before a store that could not be opened is tried again. */
     private const RETRY_NANOSECONDS = 1_000_000_000;
-    /** Nanoseconds between two looks for kills and the stop in a process that does not move by itself. */
+    /** Most nanoseconds between two looks for kills and the stop in a process that lives long. */
     private const SWITCHES_NANOSECONDS = 1_000_000_000;
     /** Maximum number of open stores; the one used longest ago makes room. */
     private const MAX_OPEN = 32;
@@ -42,6 +42,8 @@ final class Process
     private static bool $counts = true;
     private static int $refresh = 0;
     private static int $checkedAt = 0;
+    /** Nanoseconds when the newest content was last taken. */
+    private static int $movedAt = 0;
     /** `REQUEST_TIME_FLOAT` of the current request, as it was found. */
     private static mixed $request = null;
     private static int $now = 0;
@@ -284,9 +286,15 @@ final class Process
     /** Drops the held content once neither a mark nor the setting needs it. */
     private static function releaseHeld(): void
     {
-        if (self::$held !== null && self::$refresh !== 0 && !self::marks()->holds((int) \hrtime(true))) {
+        if (self::$held !== null && !self::staysAtItsContent() && !self::marks()->holds((int) \hrtime(true))) {
             self::$held = null;
         }
+    }
+
+    /** True until the refresh interval is over, in a process that lives long. */
+    private static function staysAtItsContent(): bool
+    {
+        return self::$refresh === 0 || (self::$isLongLived && \hrtime(true) - self::$movedAt < self::$refresh);
     }
 
     /** The generation that answers. */
@@ -413,13 +421,14 @@ final class Process
             return;
         }
         if (self::$isLongLived) {
-            if (\hrtime(true) - self::$checkedAt >= (self::$refresh ?: self::SWITCHES_NANOSECONDS)) {
+            if (\hrtime(true) - self::$checkedAt >= \min(self::$refresh ?: self::SWITCHES_NANOSECONDS, self::SWITCHES_NANOSECONDS)) {
                 $now = self::$now;
-                if (self::$refresh === 0) {
+                $stays = self::staysAtItsContent();
+                if ($stays) {
                     self::hold();
                 }
                 self::advanceToNewest();
-                if (self::$refresh === 0) {
+                if ($stays) {
                     self::$now = $now;
                 }
             }
@@ -462,6 +471,9 @@ final class Process
         }
         $store = self::$store;
         self::releaseHeld();
+        if (self::$held === null) {
+            self::$movedAt = self::$checkedAt;
+        }
         $snapshot = self::heldOf($store)[0] ?? $store?->snapshot;
         if ($store === null || $snapshot === null) {
             self::$evaluator = null;

@@ -33,7 +33,9 @@ final class Refusal
         }
         $this->belongsToAnother($path, $owner, $owners);
         $this->advice["Let user $owner own the store, or make it elsewhere"] = true;
-        $this->add('install -d -m 0755 /var/lib/flagstone', false);
+        if ($path !== '/var/lib/flagstone') {
+            $this->add('install -d -m 0755 /var/lib/flagstone', false);
+        }
     }
 
     /**

@@ -248,8 +248,8 @@ mod change {
             Ok(Modes::of(&self.directory.metadata()?))
         }
 
-        pub(crate) fn mode(&self) -> io::Result<u32> {
-            Ok(self.directory.metadata()?.mode())
+        pub(crate) fn metadata(&self) -> io::Result<Metadata> {
+            self.directory.metadata()
         }
 
         /// Judges a file or folder without opening it. Returns its metadata, and whether a group can write it; none if it does not exist.

@@ -46,6 +46,6 @@ pub use trust::act_as_owner;
 #[cfg(feature = "publisher")]
 pub(crate) use trust::remedy_for;
 #[cfg(feature = "publisher")]
-pub use users::{Account, PROGRAM_PATH, close_directories, group_number};
+pub use users::{Account, PROGRAM_PATH, close_directories, group_name, group_number};
 #[cfg(feature = "publisher")]
-pub(crate) use users::{group_name, user_name, user_number};
+pub(crate) use users::{user_name, user_number};

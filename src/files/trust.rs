@@ -284,7 +284,9 @@ impl Refusal {
         if !is_nobodys && !owners.contains(&place.owner) && !self.belongs_to_nobody_here(place) {
             self.belongs_to_another(place, owners);
             self.advise(format!("Let user {} own the store, or make it elsewhere", place.owner));
-            self.add(NEW_PLACE.to_owned(), false);
+            if place.path != Path::new("/var/lib/flagstone") {
+                self.add(NEW_PLACE.to_owned(), false);
+            }
         }
     }
 

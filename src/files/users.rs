@@ -109,7 +109,8 @@ pub(crate) fn user_name(uid: u32) -> Option<String> {
         .and_then(|fields| fields.first().cloned())
 }
 
-pub(crate) fn group_name(gid: u32) -> Option<String> {
+/// The name of a group, if this machine knows it.
+pub fn group_name(gid: u32) -> Option<String> {
     let number = gid.to_string();
     entry("group", &number, |fields| fields.get(2) == Some(&number.as_str()))
         .and_then(|fields| fields.first().cloned())

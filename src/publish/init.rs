@@ -12,7 +12,7 @@ use crate::store::head::{Head, Identity, environment_name};
 use crate::store::layout::{CONFIG, HEAD, HEAD_LOCK, LOCK, SNAPSHOTS};
 use crate::text::{printable, shell};
 use crate::time::now;
-use rustix::fs::{IFlags, ioctl_setflags};
+use rustix::fs::{Access, IFlags, access, ioctl_setflags};
 use rustix::process::{getegid, geteuid, getgroups};
 use std::fs::File;
 use std::io::{self, Write};
@@ -103,8 +103,12 @@ fn open_or_make(path: &Path) -> Result<Folder, StoreError> {
     let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
     let parent = match Folder::parent(parent) {
         Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            let (who, owner) = match geteuid().is_root() || is_makeable(parent) {
+                true => ("type", String::new()),
+                false => ("let root type", format!(" -o {}", geteuid().as_raw())),
+            };
             return Err(StoreError::Refused(format!(
-                "there is no directory {}; type: install -d -m 0755 {}",
+                "there is no directory {}; {who}: install -d -m 0755{owner} {}",
                 printable(parent),
                 shell(parent)
             )));
@@ -117,6 +121,12 @@ fn open_or_make(path: &Path) -> Result<Folder, StoreError> {
         Err(source) => return Err(StoreError::io("make the directory", path, source)),
     }
     Folder::store(path)
+}
+
+/// True if this user can make that directory.
+fn is_makeable(directory: &Path) -> bool {
+    let nearest = directory.ancestors().skip(1).find(|above| above.is_dir());
+    nearest.is_some_and(|above| access(above, Access::WRITE_OK).is_ok())
 }
 
 fn exists(path: &Path) -> StoreError {

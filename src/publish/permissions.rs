@@ -21,6 +21,8 @@ pub struct Permissions {
     pub unreadable: Vec<PathBuf>,
     /// Mode bits by which the group and others can read the store's directory and enter it.
     pub readers: u32,
+    /// The only group that can enter the store's directory.
+    group: Option<u32>,
 }
 
 impl Store {
@@ -33,9 +35,10 @@ impl Store {
     pub fn permissions(&self) -> Result<Permissions, StoreError> {
         let mut found = Permissions::default();
         let store = self.folder()?;
-        let mode = store.mode().map_err(|source| StoreError::io("look at", store.path(), source))?;
-        let entered = mode & 0o055;
+        let directory = store.metadata().map_err(|source| StoreError::io("look at", store.path(), source))?;
+        let entered = directory.mode() & 0o055;
         found.readers = entered;
+        found.group = (entered & 0o005 == 0 && entered != 0).then_some(directory.gid());
         for name in [HEAD, LOCK, HEAD_LOCK, AUDIT] {
             let is_read = matches!(name, HEAD | AUDIT);
             found.look(&store, name, if is_read { entered & 0o044 } else { 0 });
@@ -66,7 +69,8 @@ impl Permissions {
                 if group_writable {
                     self.group_writable.push(folder.path().join(name));
                 }
-                if metadata.mode() & read != read {
+                let is_groups = self.group.is_none_or(|group| metadata.gid() == group);
+                if metadata.mode() & read != read || (read != 0 && !is_groups) {
                     self.unreadable.push(folder.path().join(name));
                 }
                 self.refused.extend(refuse_readable(folder, name, metadata.mode()).err());

@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::files::Account;
-use crate::store::layout::{HEAD, SNAPSHOTS};
+use crate::store::layout::{HEAD, SNAPSHOTS, snapshot_name};
 use rustix::fs::getxattr;
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -29,7 +29,8 @@ impl Store {
         let store = self.directory();
         let above = store.ancestors().skip(1).map(|path| (path.to_owned(), PASS));
         let own = [(store.to_owned(), PASS), (store.join(SNAPSHOTS), READ | PASS), (store.join(HEAD), READ)];
-        let way: Vec<(PathBuf, u32)> = above.chain(own).collect();
+        let way: Vec<(PathBuf, u32)> =
+            above.chain(own).chain(self.current_file().map(|file| (file, READ))).collect();
         let shut_out = |(user, more): (u32, Vec<u32>)| {
             let account = std::cell::OnceCell::new();
             let path = way.iter().find(|(path, need)| {
@@ -45,6 +46,13 @@ impl Store {
             path.map(|(path, _)| ShutOut { user, path: path.clone() })
         };
         users.into_iter().filter(|(user, _)| *user != 0).filter_map(shut_out).collect()
+    }
+
+    /// The snapshot that the head names, if it is there.
+    fn current_file(&self) -> Option<PathBuf> {
+        let current = self.generation().ok()?;
+        let (generation, content) = self.kept().ok()?.into_iter().rev().find(|kept| kept.0 == current)?;
+        Some(self.directory().join(SNAPSHOTS).join(snapshot_name(generation, content)))
     }
 }
 

@@ -33,7 +33,7 @@ use xxhash_rust::xxh3::xxh3_64;
 const QUESTIONS_BETWEEN_CHECKS: u32 = 64;
 /// Milliseconds between two attempts to open a store that could not be opened, and between two checks of a path with symbolic links.
 const RETRY_MS: u64 = 1_000;
-/// Milliseconds between two looks for kills and the stop in a long-lived process that does not move by itself.
+/// Most milliseconds between two looks for kills and the stop in a long-lived process.
 const SWITCHES_MS: u64 = 1_000;
 /// Milliseconds within which a line is logged once.
 const LOG_AGAIN_MS: u64 = 60_000;
@@ -54,7 +54,9 @@ pub struct Session<H> {
     long_lived: bool,
     /// Microseconds since 1970: the instant of the request.
     now: i64,
-    /// Coarse milliseconds when the pin last moved.
+    /// Coarse milliseconds of the last look at the head.
+    looked: u64,
+    /// Coarse milliseconds when the newest content was last taken.
     moved: u64,
     /// The view may hold older content than its epoch: a mark held it.
     held: bool,
@@ -128,6 +130,7 @@ impl<H: Host> Session<H> {
             counts: true,
             long_lived: false,
             now: 0,
+            looked: 0,
             moved: 0,
             held: false,
             overridden: false,
@@ -381,9 +384,9 @@ impl<H: Host> Session<H> {
         }
         let interval = match self.host.settings().refresh_ms {
             0 => SWITCHES_MS,
-            refresh => refresh,
+            refresh => refresh.min(SWITCHES_MS),
         };
-        let due = self.long_lived && clock.saturating_sub(self.moved) >= interval;
+        let due = self.long_lived && clock.saturating_sub(self.looked) >= interval;
         self.look_every = if due {
             (self.look_every / 2).max(1)
         } else {
@@ -395,10 +398,14 @@ impl<H: Host> Session<H> {
         }
     }
 
-    /// Moves the pin to the newest generation. Within a request that the application marked, and in a process that never moves by itself,
-    /// only kills and the stop of the pinned generation are updated.
+    /// Moves the pin to the newest generation. Within a request that the application marked, and until the refresh interval is over, only
+    /// kills and the stop of the pinned generation are updated.
     fn advance(&mut self, clock: u64) {
-        let stays = self.host.settings().refresh_ms == 0 || self.counting.is_within_mark(clock);
+        let is_over = match self.host.settings().refresh_ms {
+            0 => false,
+            refresh => clock.saturating_sub(self.moved) >= refresh,
+        };
+        let stays = !is_over || self.counting.is_within_mark(clock);
         let holds = self.pinned.is_pinned() && stays;
         self.advance_to_newest(clock, holds);
     }
@@ -408,7 +415,10 @@ impl<H: Host> Session<H> {
         let before = generation(self);
         self.prepare();
         self.choose_store(clock);
-        self.moved = clock;
+        self.looked = clock;
+        if !holds {
+            self.moved = clock;
+        }
         self.follow_head(clock, holds);
         self.log_notices();
         before != generation(self)

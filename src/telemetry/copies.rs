@@ -4,6 +4,7 @@ use super::directory::{self, Own};
 use super::layout::{self, COUNTERS, MAGIC, header};
 use super::shown::is_shown;
 use super::store_note::{directory_hash, id_hash};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -21,9 +22,17 @@ pub struct StoreCopy {
     pub workers: usize,
 }
 
-/// Files that are looked at in one directory, names in it, and directories: anybody can make counters.
-const MAX_FILES: usize = 64;
-const MAX_NAMES: usize = 8_192;
+/// What the counters tell of copies of a store.
+#[derive(Debug, Default)]
+pub struct Copies {
+    /// Copies that are counted for.
+    pub found: Vec<StoreCopy>,
+    /// Users with more counters than are looked at.
+    pub unseen: BTreeSet<u32>,
+}
+
+/// Names that are looked at in one directory, and directories of one user: anybody can make as many as memory holds.
+const MAX_NAMES: usize = 65_536;
 const MAX_DIRECTORIES: usize = 64;
 
 /// Copies of the store with this id that living threads of the users `among` count for; `store` is the store's own path. `memory` is the
@@ -32,32 +41,60 @@ const MAX_DIRECTORIES: usize = 64;
 /// # Errors
 ///
 /// When the directory cannot be listed.
-pub fn copies(
-    memory: &Path,
-    store: &Path,
-    id: &str,
-    among: impl Fn(u32) -> bool,
-) -> io::Result<Vec<StoreCopy>> {
-    let (own_file, here, mut found) = (layout::name(store), directory_hash(store), Vec::new());
-    for (own, user) in directory::directories(memory)?.filter(|(_, user)| among(*user)).take(MAX_DIRECTORIES)
-    {
-        let mut names: Vec<String> = own.names().into_iter().flatten().take(MAX_NAMES).collect();
+pub fn copies(memory: &Path, store: &Path, id: &str, among: impl Fn(u32) -> bool) -> io::Result<Copies> {
+    let (own_file, here) = (layout::name(store), directory_hash(store));
+    let (mut copies, mut seen) = (Copies::default(), BTreeMap::<u32, usize>::new());
+    for (own, user) in directory::directories(memory)?.filter(|(_, user)| among(*user)) {
+        let directories = seen.entry(user).or_default();
+        *directories += 1;
+        if *directories > MAX_DIRECTORIES {
+            copies.unseen.insert(user);
+            continue;
+        }
+        let mut names: Vec<String> = own.names().into_iter().flatten().take(MAX_NAMES + 1).collect();
+        if names.len() > MAX_NAMES {
+            copies.unseen.insert(user);
+        }
         names.sort_unstable();
         let is_counters = |name: &&String| Path::new(name).extension() == Some(OsStr::new(COUNTERS));
-        for name in names.iter().filter(is_counters).filter(|name| **name != own_file).take(MAX_FILES) {
+        for name in names.iter().filter(is_counters).filter(|name| **name != own_file) {
             let Ok(header) = read_header(&own, name, user) else { continue };
             let is_copy = header.store == id_hash(id) && header.directory != here;
-            let is_alive = |sign: &&String| {
-                layout::shown_by(name, sign)
-                    .is_some_and(|number| own.holds(sign) && is_shown(&own, name, number, user))
-            };
-            let workers = if is_copy { signs(&names, name).filter(is_alive).count() } else { 0 };
+            let workers = if is_copy { living(&own, &names, name, user) } else { 0 };
             if workers > 0 {
-                found.push(StoreCopy { path: header.path, user, workers });
+                copies.found.push(StoreCopy { path: header.path, user, workers });
             }
         }
     }
-    Ok(found)
+    Ok(copies)
+}
+
+/// Users whose living threads count for this store and know its id, each with the group of its counters.
+///
+/// # Errors
+///
+/// When the directory cannot be listed.
+pub fn readers(memory: &Path, store: &Path, id: &str) -> io::Result<BTreeMap<u32, Vec<u32>>> {
+    let mut readers = BTreeMap::<u32, Vec<u32>>::new();
+    for found in directory::files(memory, store)?.filter(|found| found.is_held) {
+        let knows_it =
+            read_header(&found.own, &found.name, found.user).is_ok_and(|header| header.store == id_hash(id));
+        let mut names: Vec<String> = found.own.names().into_iter().flatten().take(MAX_NAMES).collect();
+        names.sort_unstable();
+        if knows_it && living(&found.own, &names, &found.name, found.user) > 0 {
+            readers.entry(found.user).or_default().extend(found.group);
+        }
+    }
+    Ok(readers)
+}
+
+/// Number of threads that show that they count in that file; `names` are the directory's, sorted.
+fn living(own: &Own, names: &[String], counters: &str, user: u32) -> usize {
+    let is_alive = |sign: &&String| {
+        layout::shown_by(counters, sign)
+            .is_some_and(|number| own.holds(sign) && is_shown(own, counters, number, user))
+    };
+    signs(names, counters).filter(is_alive).count()
 }
 
 /// The names, of sorted ones, that begin as those by which threads show that they count in that file.

@@ -267,7 +267,7 @@ pub(super) struct Found {
     /// The owner of the directory, whatever the directory's name says.
     pub(super) user: u32,
     /// The group of the process that made it; none below a setgid directory.
-    group: Option<u32>,
+    pub(super) group: Option<u32>,
     /// True if it lies on the directory's own file system.
     pub(super) is_held: bool,
 }

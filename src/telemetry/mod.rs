@@ -38,7 +38,7 @@ mod store_note;
 mod tally;
 
 #[cfg(feature = "publisher")]
-pub use copies::{StoreCopy, copies};
+pub use copies::{Copies, StoreCopy, copies, readers};
 #[cfg(feature = "publisher")]
 pub use directory::users;
 pub use error::TelemetryError;

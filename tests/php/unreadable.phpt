@@ -16,7 +16,7 @@ foreach (['head' => 0600, '.' => 0700] as $file => $mode) {
     chmod("$store/$file", $mode);
     $error = exec(implode(' ', array_map('escapeshellarg', $command)) . ' 2>&1');
     same("$file is named", true, str_contains($error, 'Permission denied') ?: $error);
-    same("$file with what to type", true, str_contains($error, 'user 64070 and group 64071') && str_contains($error, 'chgrp -hR 64071 ') ?: $error);
+    same("$file with what to type", true, str_contains($error, 'user 64070 and group 64071') && str_contains($error, 'usermod -aG GROUP USER') ?: $error);
     same("$file without the owner's way", false, str_contains($error, 'sudo -u'));
     chmod("$store/$file", $file === '.' ? 0755 : 0644);
 }

@@ -3,7 +3,7 @@
 use crate::output::{Failure, Output};
 use crate::{display, identity};
 use flagstone::Snapshot;
-use flagstone::files::Account;
+use flagstone::files::{Account, group_name};
 use flagstone::publish::{BelievedUsers, ShutOut, Store};
 use flagstone::store::{self, Reader, ReaderOptions, ReaderStatus, View};
 use flagstone::telemetry::{self, Counts, Source, StoreCopy, TelemetryError, read};
@@ -61,6 +61,15 @@ pub fn former_keys(snapshot: &Snapshot) -> impl Iterator<Item = (&str, &str)> {
     snapshot.flag_ids().filter_map(pair)
 }
 
+/// The users whose workers are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Those that workers may run as.
+    Workers,
+    /// All.
+    Everybody,
+}
+
 /// Workers that a change of the store does not reach.
 pub struct Unreached {
     pub problem: String,
@@ -79,12 +88,17 @@ impl Serialize for Unreached {
     }
 }
 
-/// Users who counted for this store, limited to `among`, who can no longer read it. The group of its counters is one that a user's
-/// workers have, as a pool may have a group that its user lacks.
-pub fn shut_out(store: &Store, memory: &Path, among: impl Fn(&BelievedUsers, u32) -> bool) -> Vec<Unreached> {
+/// Users who counted for this store and can no longer read it. The group of its counters is one that a user's workers have, as a pool may
+/// have a group that its user lacks. `whose` other than a worker's count where living threads have read the store: anybody can make a file.
+pub fn shut_out(store: &Store, memory: &Path, whose: Whose) -> Vec<Unreached> {
     let Ok(believed) = store.believed() else { return Vec::new() };
-    let users = telemetry::users(memory, store.directory()).unwrap_or_default();
-    let out = store.shut_out(users.into_iter().filter(|(user, _)| among(&believed, *user)));
+    let directory = store.directory();
+    let mut users = telemetry::users(memory, directory).unwrap_or_default();
+    users.retain(|user, _| believed.may_run_workers(*user));
+    if whose == Whose::Everybody {
+        users.extend(telemetry::readers(memory, directory, &store.id()).into_iter().flatten());
+    }
+    let out = store.shut_out(users);
     let unreached = |out: &ShutOut| Unreached {
         problem: format!(
             "by owners, groups and modes user {} cannot read {}: workers of that user which have no other group than the user has go on with what \
@@ -110,7 +124,10 @@ pub fn readers_back(store: &Path, in_the_way: &Path) -> String {
     }
     if in_the_way == store {
         return match own.mode() & 0o050 {
-            0o050 => format!("As root, with a group that PHP's user is in: chgrp -hR GROUP {directory}"),
+            0o050 => format!(
+                "As root, if its group, {}, is the readers': usermod -aG {0} USER, and restart PHP; if it is not: chgrp -hR GROUP {directory}",
+                display::argument(&group_name(own.gid()).unwrap_or_else(|| own.gid().to_string())),
+            ),
             _ => format!(
                 "With a group that PHP's user is in: flagstone migrate --readers GROUP --store {directory}"
             ),
@@ -121,18 +138,26 @@ pub fn readers_back(store: &Path, in_the_way: &Path) -> String {
         true => format!("sudo chgrp -h --reference={directory} {way} && "),
         false => String::new(),
     };
-    let (owners, readers) = if found.is_dir() { ("rwx", "rx") } else { ("rw", "r") };
+    let (owners, readers) = match (found.is_dir(), found.mode() & 0o200) {
+        (true, _) => ("rwx", "rx"),
+        (false, 0) => ("r", "r"),
+        (false, _) => ("rw", "r"),
+    };
     format!("Type: {regroup}{sudo}chmod u={owners},{}={readers} {way}", if for_group { "g" } else { "go" })
 }
 
-/// Workers of the users `among` that read a copy of this store, as a move leaves them behind.
-pub fn copies_read(
-    store: &Store,
-    memory: &Path,
-    among: impl Fn(&BelievedUsers, u32) -> bool,
-) -> Vec<Unreached> {
+/// Workers that read a copy of this store, as a move leaves them behind; and where more may do so than were looked at.
+pub fn copies_read(store: &Store, memory: &Path, whose: Whose) -> Vec<Unreached> {
     let Ok(believed) = store.believed() else { return Vec::new() };
-    let found = telemetry::copies(memory, store.directory(), &store.id(), |user| among(&believed, user));
+    let of = |may_run_workers: bool| {
+        let among = |user| believed.may_run_workers(user) == may_run_workers;
+        telemetry::copies(memory, store.directory(), &store.id(), among).unwrap_or_default()
+    };
+    let mut copies = of(true);
+    if whose == Whose::Everybody {
+        // Without those whom it did not look at: anybody could make as many counters.
+        copies.found.extend(of(false).found);
+    }
     let unreached = |copy: &StoreCopy| Unreached {
         problem: format!(
             "{} of user {} opened a copy of this store, {}, and see no change of this one",
@@ -145,7 +170,15 @@ pub fn copies_read(
             display::shell(&store.directory().to_string_lossy()),
         ),
     };
-    found.iter().flatten().map(unreached).collect()
+    let unseen = |user: &u32| Unreached {
+        problem: format!(
+            "user {} has more counters in {} than are looked at, so that its workers may read a copy of this store",
+            display::plain(&Account::of(*user).name),
+            display::shell(&memory.to_string_lossy()),
+        ),
+        mend: "Remove those of stores that are gone".to_owned(),
+    };
+    copies.found.iter().map(unreached).chain(copies.unseen.iter().map(unseen)).collect()
 }
 
 /// The counters of believed users. Files of others come with the line that would include them.

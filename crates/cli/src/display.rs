@@ -134,7 +134,7 @@ pub fn with_program(text: &str, program: &str) -> String {
     let mut parts = text.split(NAME);
     let mut told = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let begins = ["`", ": ", ", or ", "&& "].iter().any(|sign| told.ends_with(sign));
+        let begins = ["`", ": ", "or ", "&& ", "type ", "(", "with "].iter().any(|sign| told.ends_with(sign));
         let line = part.split('`').next().unwrap_or_default();
         let is_command = line.starts_with(|c: char| c.is_ascii_lowercase()) && !line.starts_with("help");
         match begins && is_command && !line.contains("--store") {

@@ -2,7 +2,7 @@
 
 use super::change::{self, ChangeContext};
 use crate::args::{self, Arguments, Command, Kill, Revive};
-use crate::counters::{self, Unreached};
+use crate::counters::{self, Unreached, Whose};
 use crate::display;
 use crate::extent::{Extent, extent};
 use crate::guard::GuardReport;
@@ -272,8 +272,8 @@ pub const EXCEPT: &str = "except in workers that do not read this store (see the
 /// worker.
 pub fn unreached(store: &Store) -> Vec<Unreached> {
     let memory = Path::new(telemetry::DIRECTORY);
-    let mut unreached = counters::shut_out(store, memory, |_, _| true);
-    unreached.extend(counters::copies_read(store, memory, |_, _| true));
+    let mut unreached = counters::shut_out(store, memory, Whose::Everybody);
+    unreached.extend(counters::copies_read(store, memory, Whose::Everybody));
     unreached
 }
 
@@ -291,7 +291,7 @@ pub fn print_switch(
     if let Some(warning) = &switched.audit_warning {
         output.warn(display::plain(warning));
     }
-    for workers in unreached {
+    for workers in &unreached {
         output.warn(workers.to_string());
     }
     let reach = match switched.changed {
@@ -307,6 +307,7 @@ pub fn print_switch(
         "reach": reach,
         "machines": arrived.json(),
         "warning": switched.audit_warning,
+        "unreached": unreached,
     });
     if let Some(flag) = flag {
         answer["flag"] = flag.into();

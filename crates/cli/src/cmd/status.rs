@@ -2,12 +2,13 @@
 
 use super::history;
 use crate::args::Arguments;
+use crate::counters::{self, Whose};
 use crate::guard::GuardReport;
 use crate::output::{BAD, BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::switches::Switch;
-use crate::{counters, display, identity, store_view};
+use crate::{display, identity, store_view};
 use flagstone::audit::Actor;
-use flagstone::publish::{BelievedUsers, HistoryEntry, StoreStatus, dependents_text};
+use flagstone::publish::{HistoryEntry, StoreStatus, dependents_text};
 use flagstone::store::{MapPolicy, Reader, ReaderOptions};
 use flagstone::{telemetry, time};
 use serde_json::{Value, json};
@@ -90,8 +91,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         let text = format!("kill and stop-all would stop nothing: {}", display::plain(why));
         output.line(format!("  {:<12} {}", "changes", output.paint(BAD, text)));
     }
-    let shut_out =
-        counters::shut_out(&store, Path::new(telemetry::DIRECTORY), BelievedUsers::may_run_workers);
+    let shut_out = counters::shut_out(&store, Path::new(telemetry::DIRECTORY), Whose::Workers);
     for out in &shut_out {
         output.line(format!("  {:<12} {}", "shut out", output.paint(BAD, out)));
     }

@@ -4,10 +4,11 @@ use super::{
     AGE, AUDIT, EMERGENCY, ENVIRONMENT, FALLBACK, HEAD, KILLS, PERMISSIONS, Report, SNAPSHOT, STOP, STORE,
     space, time,
 };
-use crate::{counters, display, identity, store_view};
+use crate::counters::{self, Whose};
+use crate::{display, identity, store_view};
 use flagstone::StoreError;
 use flagstone::files::Trust;
-use flagstone::publish::{BelievedUsers, Store, StoreStatus};
+use flagstone::publish::{Store, StoreStatus};
 use flagstone::time::parse_rfc3339;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -47,7 +48,7 @@ pub fn open(directory: &Path, memory: &Path, report: &mut Report) -> Option<Open
 /// behind.
 fn reached(store: &Store, named: &str, memory: &Path, report: &mut Report) {
     let found = format!("{named}, for {}", display::plain(store.environment()));
-    if let Some(copy) = counters::copies_read(store, memory, BelievedUsers::may_run_workers).first() {
+    if let Some(copy) = counters::copies_read(store, memory, Whose::Workers).first() {
         return report.warned(STORE, format!("{found}; but {}", copy.problem), &copy.mend);
     }
     let Some((name, other)) = store_view::other_default(store.directory()) else {
@@ -123,14 +124,15 @@ fn permissions(store: &Store, status: &StoreStatus, memory: &Path, report: &mut 
                 display::plain(&first.to_string_lossy())
             ),
             format!(
-                "give each file its directory's readers: cd {directory} && {sudo}chmod --reference=. snapshots && {sudo}chmod u=rw,{0}=r head audit.jsonl \
+                "give each file its directory's readers: cd {directory}{1} && {sudo}chmod --reference=. snapshots && {sudo}chmod u=rw,{0}=r head audit.jsonl \
                  && {sudo}chmod u=r,{0}=r snapshots/*",
-                if found.readers & 0o005 == 0 { "g" } else { "go" }
+                if found.readers & 0o005 == 0 { "g" } else { "go" },
+                if found.readers & 0o005 == 0 { " && sudo chgrp -hR --reference=. ." } else { "" }
             ),
         );
     }
     // A pool may have a group that its user lacks.
-    if let Some(out) = counters::shut_out(store, memory, BelievedUsers::may_run_workers).first() {
+    if let Some(out) = counters::shut_out(store, memory, Whose::Workers).first() {
         return report.warned(
             PERMISSIONS,
             &out.problem,

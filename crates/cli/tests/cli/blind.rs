@@ -384,6 +384,48 @@ fn workers_of_a_store_left_behind_by_a_move_are_told_of() {
     assert_eq!(health(&site)["flagstone"]["copies_read"], serde_json::json!([]));
 }
 
+/// Seventy directories of another user's, or counters of as many stores that are gone, hid the workers that read a copy.
+#[test]
+fn counters_of_others_hide_no_worker_that_reads_a_copy() {
+    let site = Site::new(QUICK);
+    let (memory, store) = (site.shop.directory.join("memory"), site.shop.directory.join("store"));
+    let id = flagstone::publish::Store::open(&store).unwrap().id();
+    let copy = site.shop.directory.join("copy");
+    assert!(Command::new("cp").arg("-a").args([&store, &copy]).status().unwrap().success());
+    let worker = Recorder::open(&memory, &copy, &site.snapshot, now()).unwrap();
+    worker.note_store(&copy, &id);
+    let own = worker.path().parent().unwrap();
+    for stale in 0..70 {
+        std::fs::write(own.join(format!("{stale:016x}.counters")), []).unwrap();
+        let another = memory.join(format!("flagstone-4-1001-{stale:02}"));
+        std::fs::create_dir(&another).unwrap();
+        std::os::unix::fs::chown(another, Some(1001), None).expect("root, as sudo make test has");
+    }
+    for path in std::fs::read_dir(own).unwrap().map(|entry| entry.unwrap().path()).chain([own.to_owned()]) {
+        std::os::unix::fs::chown(path, Some(33), None).unwrap();
+    }
+    let ran = beside_counters(&site, "kill checkout --reason test --json");
+    assert!(ran.err.contains("1 worker of user www-data opened a copy"), "{}", ran.err);
+    assert!(ran.json()["unreached"][0].as_str().unwrap().contains("opened a copy"), "{}", ran.out);
+}
+
+/// An empty file of any user's, named as the store's counters, made each kill "off except in workers that do not read this store".
+#[test]
+fn a_file_that_anybody_can_make_is_no_worker_without_access() {
+    let site = Site::new(QUICK);
+    let own = site.shop.directory.join("memory/flagstone-4-1001");
+    let file = own.join(site.worker.path().file_name().unwrap());
+    std::fs::create_dir(&own).unwrap();
+    std::fs::write(&file, []).unwrap();
+    for path in [&own, &file] {
+        std::os::unix::fs::chown(path, Some(1001), None).expect("root, as sudo make test has");
+    }
+    std::fs::set_permissions(site.shop.directory.join("store"), PermissionsExt::from_mode(0o750)).unwrap();
+    let ran = beside_counters(&site, "kill checkout --reason test");
+    assert!(ran.out.contains("off for everybody at once"), "{}", ran.out);
+    assert!(!ran.err.contains("1001"), "{}", ran.err);
+}
+
 /// `chgrp -hR GROUP STORE` was advised whatever kept the readers out.
 #[test]
 fn what_keeps_readers_out_is_named_with_the_line_that_lets_them_in() {
