@@ -508,12 +508,12 @@ fn workers_of_a_copy_are_found_by_its_id() {
         worker
     });
     let id = Store::open(&new).unwrap().id();
-    let found = || copies(&memory, &new, &id, |_| true).unwrap();
+    let found = || copies(&memory, &new, &id, |_| true).unwrap().found;
     let user = std::fs::metadata(&new).unwrap().uid();
     std::fs::rename(&old, directory.join("moved")).unwrap();
     assert_eq!(found(), [StoreCopy { path: old.clone(), user, workers: 1 }]);
     // The same directory at another path is no copy.
-    assert_eq!(copies(&memory, &directory.join("moved"), &id, |_| true).unwrap().len(), 1);
+    assert_eq!(copies(&memory, &directory.join("moved"), &id, |_| true).unwrap().found.len(), 1);
     workers[0].host().settings.store = new.as_os_str().as_bytes().to_vec();
     next_request(&mut workers[0]);
     workers[0].count_request(true, true);
