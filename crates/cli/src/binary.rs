@@ -4,7 +4,7 @@
 
 use crate::args::{self, Arguments, Command, Guard};
 use crate::output::{Failure, Outcome, Output};
-use crate::{cmd, display, identity, privileged, signals, store_view};
+use crate::{cmd, display, doctor, identity, privileged, signals, store_view};
 use rustix::process::geteuid;
 use std::convert::Infallible;
 use std::ffi::{CString, OsString};
@@ -16,15 +16,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 /// Asks and changes: all that is needed in an emergency.
-pub const FLAGSTONE: Binary = Binary { name: "flagstone", run: cmd::ask_or_change };
+pub const FLAGSTONE: Binary = Binary { name: "flagstone", ahead: |_, _| (), run: cmd::ask_or_change };
 /// Runs beside a store, and speaks to other machines.
-pub const AGENT: Binary = Binary { name: "flagstone-agent", run: cmd::serve };
+pub const AGENT: Binary = Binary { name: "flagstone-agent", ahead: |_, _| (), run: cmd::serve };
 /// Looks at PHP, at its sources, and at a running application.
-pub const DOCTOR: Binary = Binary { name: "flagstone-doctor", run: cmd::diagnose };
+pub const DOCTOR: Binary = Binary { name: "flagstone-doctor", ahead: doctor::ahead, run: cmd::diagnose };
 
 /// One binary.
 pub struct Binary {
     name: &'static str,
+    /// Done by root's command before it becomes the store's owner. The second argument is the store.
+    ahead: fn(&Arguments, &Path),
     run: fn(&Arguments, &mut Output) -> Outcome,
 }
 
@@ -58,7 +60,7 @@ impl Binary {
             return output.finish(Err(cmd::kill::nothing_stopped(&arguments.command, failure)));
         }
         output.name_store(store_view::named(&arguments));
-        let outcome = identity::assume(&arguments)
+        let outcome = identity::assume(&arguments, self.ahead)
             .map_err(|failure| cmd::kill::nothing_stopped(&arguments.command, failure))
             .and_then(|()| {
                 // Before a daemon begins; after everything else, so that a kill waits for nothing.

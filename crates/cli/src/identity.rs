@@ -33,12 +33,13 @@ pub fn became() -> Option<&'static Account> {
     BECAME.get()
 }
 
-/// Becomes the owner of the named store, if root runs this and the owner is another user.
+/// Becomes the owner of the named store, if root runs this and the owner is another user. `ahead` is what this process still does as
+/// root, with the store's directory.
 ///
 /// # Errors
 ///
 /// When the process could not become that user, or could go back.
-pub fn assume(arguments: &Arguments) -> Result<(), Failure> {
+pub fn assume(arguments: &Arguments, ahead: fn(&Arguments, &Path)) -> Result<(), Failure> {
     if !geteuid().is_root() {
         return Ok(());
     }
@@ -81,7 +82,8 @@ pub fn assume(arguments: &Arguments) -> Result<(), Failure> {
             display::plain(&sudo(&account)),
         ))
     };
-    privileged::start(arguments, &store, written).map_err(failed)?;
+    ahead(arguments, &store);
+    privileged::start(arguments, written).map_err(failed)?;
     // The owner can look into all that this process starts from here on.
     let group = found.gid().to_string();
     let readers = match &arguments.command {

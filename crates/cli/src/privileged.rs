@@ -6,7 +6,7 @@
 //! owner, how that commit relates to another; its messages are bounded, and none holds a path.
 
 use crate::args::{self, Arguments, Named};
-use crate::doctor;
+use crate::doctor::fpm::Script;
 use crate::entry::{Entry, ReplaceResult};
 use crate::fastcgi::Address;
 use crate::git::{self, Problem, Standing};
@@ -48,13 +48,12 @@ const NO_COMMIT: u8 = 7;
 /// The other end of the channel.
 static CHANNEL: OnceLock<Mutex<UnixStream>> = OnceLock::new();
 
-/// Starts the privileged process while this one is still root, if the command needs it; and does what must be read before anything of the
-/// store is. `store` is its directory; `written` is the file to write.
+/// Starts the privileged process while this one is still root, if the command needs it; `written` is the file to write.
 ///
 /// # Errors
 ///
 /// When the process cannot be started.
-pub fn start(arguments: &Arguments, store: &Path, written: Option<Entry>) -> io::Result<()> {
+pub fn start(arguments: &Arguments, written: Option<Entry>) -> io::Result<()> {
     let mut folder = Stdio::null();
     let mut exposed = None;
     let (role, typed): (&str, OsString) = match (&arguments.command, written) {
@@ -70,13 +69,10 @@ pub fn start(arguments: &Arguments, store: &Path, written: Option<Entry>) -> io:
             }
             _ => return Ok(()),
         },
-        (args::Command::Doctor(command), _) => {
-            doctor::ahead(command, store);
-            match &command.fpm {
-                Some(Address::Unix(socket)) => (ASK, socket.into()),
-                _ => return Ok(()),
-            }
-        }
+        (args::Command::Doctor(command), _) => match &command.fpm {
+            Some(Address::Unix(socket)) => (ASK, socket.into()),
+            _ => return Ok(()),
+        },
         _ => return Ok(()),
     };
     let (here, there) = UnixStream::pair()?;
@@ -237,13 +233,13 @@ fn serve_git(channel: &mut UnixStream, file: &Path, commit: &str) -> io::Result<
 
 /// Connects on every request. Ends with the channel, and removes the script then.
 fn serve_ask(channel: &mut UnixStream, socket: &Path) -> io::Result<()> {
-    let mut script: Option<doctor::fpm::Script> = None;
+    let mut script: Option<Script> = None;
     loop {
         match receive(channel)? {
             (CONNECT, _) => answer_connection(channel, connected(socket))?,
             (MAKE_SCRIPT, place) => {
                 drop(script.take());
-                match doctor::fpm::Script::make_in(place.first().copied().unwrap_or(u8::MAX)) {
+                match Script::make_in(place.first().copied().unwrap_or(u8::MAX)) {
                     Ok(made) => send(channel, DONE, script.insert(made).path().as_bytes())?,
                     Err(error) => send(channel, FAILED, error.to_string().as_bytes())?,
                 }

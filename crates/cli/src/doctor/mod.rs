@@ -17,12 +17,13 @@ pub mod space;
 pub mod store;
 pub mod time;
 
-use crate::args;
+use crate::args::{Arguments, Command};
 use serde::Serialize;
 use std::path::Path;
 
 /// Reads the directory and asks the PHP named on the command line, before this process changes its user.
-pub fn ahead(command: &args::Doctor, store: &Path) {
+pub fn ahead(arguments: &Arguments, store: &Path) {
+    let Command::Doctor(command) = &arguments.command else { return };
     let store = store.canonicalize().unwrap_or_else(|_| store.to_owned());
     if let Some(program) = command.php.as_ref().filter(|_| !command.skips(PHP)) {
         php::ahead(program, &store);
