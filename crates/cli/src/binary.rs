@@ -35,6 +35,7 @@ impl Binary {
     pub fn start(&self) -> ExitCode {
         // The parent process may have blocked the signal, and threads inherit the mask.
         flagstone::unblock_bus_errors();
+        signals::keep_children();
         // A write past the limit on file sizes becomes an error like that of a full disk, rather than the end in the middle of a change.
         let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
         // Without it, a process in the background of such a terminal is stopped, like any other.

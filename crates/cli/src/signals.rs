@@ -40,6 +40,12 @@ pub fn write_from_the_background() -> io::Result<()> {
     mask(libc::SIG_BLOCK, libc::SIGTTOU)
 }
 
+/// Has the status of children wait for this process: the parent process may have ignored SIGCHLD, and children of such a process leave none.
+pub fn keep_children() {
+    // SAFETY: the default action runs no code of this process.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
+}
+
 fn mask(how: libc::c_int, signal: libc::c_int) -> io::Result<()> {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: the pointer is to room for a set, which the call initializes.

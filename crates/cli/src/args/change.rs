@@ -1,7 +1,7 @@
 //! Commands that change what is on.
 
 use super::ask::Memory;
-use super::values::{Named, company, flag_key, name, percentage, reason, release, target};
+use super::values::{Named, company, flag_key, name, percentage, reason, release, target, text};
 use clap::{ArgGroup, Args, ValueHint};
 use flagstone::definition::{CompanyId, Percentage};
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub struct By {
     /// Who makes the change; without it FLAGSTONE_ACTOR, SUDO_USER or whoever signed in
-    #[arg(long, value_name = "NAME", value_parser = name)]
+    #[arg(long, value_name = "NAME", value_parser = name())]
     pub actor: Option<String>,
     /// On this machine only, not on those that the store's config declares
     #[arg(long)]
@@ -44,7 +44,7 @@ pub struct ChangeTerms {
     #[arg(long)]
     pub dry_run: bool,
     /// Why, for the audit trail
-    #[arg(long, value_name = "R")]
+    #[arg(long, value_name = "R", value_parser = text())]
     pub reason: Option<String>,
     /// Whom it reaches.
     #[command(flatten)]
@@ -84,7 +84,7 @@ pub struct Migrate {
     #[arg(long, value_name = "G")]
     pub readers: Option<String>,
     /// Who makes the change; without it FLAGSTONE_ACTOR, SUDO_USER or whoever signed in
-    #[arg(long, value_name = "NAME", value_parser = name)]
+    #[arg(long, value_name = "NAME", value_parser = name())]
     pub actor: Option<String>,
 }
 
@@ -290,7 +290,7 @@ pub struct Kill {
     #[arg(value_parser = flag_key)]
     pub flag: String,
     /// Why, for the audit trail and for whoever asks what happened
-    #[arg(long, value_name = "R", value_parser = reason)]
+    #[arg(long, value_name = "R", value_parser = reason())]
     pub reason: String,
     /// Kill it although the current generation has no such flag
     #[arg(long)]
@@ -310,7 +310,7 @@ pub struct Revive {
     #[arg(value_parser = flag_key)]
     pub flag: String,
     /// Why, for the audit trail
-    #[arg(long, value_name = "R")]
+    #[arg(long, value_name = "R", value_parser = text())]
     pub reason: Option<String>,
     /// Whom it reaches.
     #[command(flatten)]
@@ -324,7 +324,7 @@ pub struct Revive {
 #[derive(Debug, Args)]
 pub struct StopAll {
     /// Why, for the audit trail and for whoever asks what happened
-    #[arg(long, value_name = "R", value_parser = reason)]
+    #[arg(long, value_name = "R", value_parser = reason())]
     pub reason: String,
     /// The store's environment, instead of typing it when asked
     #[arg(long, value_name = "E")]
@@ -344,7 +344,7 @@ pub struct StopAll {
 #[derive(Debug, Args)]
 pub struct ResumeAll {
     /// Why, for the audit trail
-    #[arg(long, value_name = "R")]
+    #[arg(long, value_name = "R", value_parser = text())]
     pub reason: Option<String>,
     /// Although kill slots are damaged, and the audit trail may lack kills
     #[arg(long)]

@@ -1,6 +1,6 @@
 //! Rollout plans, and what a daemon does.
 
-use super::values::{flag_key, instant};
+use super::values::{flag_key, instant, text};
 use super::{By, FlagArguments};
 use clap::{Args, Subcommand, ValueHint};
 use flagstone::definition::Soak;
@@ -121,7 +121,7 @@ pub struct GuardPause {
     #[arg(long = "for", value_name = "LENGTH", value_parser = pause)]
     pub length: Soak,
     /// Why; whoever finds the guard paused will read it
-    #[arg(long, value_name = "WHY")]
+    #[arg(long, value_name = "WHY", value_parser = text())]
     pub reason: String,
     #[command(flatten)]
     pub by: By,
@@ -131,7 +131,7 @@ pub struct GuardPause {
 #[derive(Debug, Args)]
 pub struct GuardResume {
     /// Why
-    #[arg(long, value_name = "WHY")]
+    #[arg(long, value_name = "WHY", value_parser = text())]
     pub reason: Option<String>,
     #[command(flatten)]
     pub by: By,
@@ -141,6 +141,7 @@ pub struct GuardResume {
 #[derive(Debug, Args)]
 pub struct Note {
     /// What was changed: "deploy 42", "index on orders"
+    #[arg(value_parser = text())]
     pub text: String,
     #[command(flatten)]
     pub by: By,

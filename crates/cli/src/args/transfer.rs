@@ -1,7 +1,7 @@
 //! Flags between stores.
 
 use super::ChangeTerms;
-use super::values::{key_name, name};
+use super::values::{key_name, name, text};
 use clap::{Args, Subcommand, ValueHint};
 use std::path::PathBuf;
 
@@ -58,7 +58,7 @@ pub struct Export {
     #[arg(long)]
     pub with_companies: bool,
     /// Who exports; without it FLAGSTONE_ACTOR, SUDO_USER or whoever signed in
-    #[arg(long, value_name = "NAME", value_parser = name)]
+    #[arg(long, value_name = "NAME", value_parser = name())]
     pub actor: Option<String>,
 }
 
@@ -109,9 +109,9 @@ pub enum KeySubcommand {
 #[derive(Debug, Args)]
 pub struct ReasonAndActor {
     /// Why, for the audit trail
-    #[arg(long, value_name = "R")]
+    #[arg(long, value_name = "R", value_parser = text())]
     pub reason: Option<String>,
     /// Who makes the change; without it FLAGSTONE_ACTOR, SUDO_USER or whoever signed in
-    #[arg(long, value_name = "NAME", value_parser = name)]
+    #[arg(long, value_name = "NAME", value_parser = name())]
     pub actor: Option<String>,
 }

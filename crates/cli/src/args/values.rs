@@ -3,6 +3,7 @@
 use super::Target;
 use crate::display;
 use crate::probe::read;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use flagstone::definition::{CompanyId, Percentage};
 use flagstone::publish::MachineName;
 use flagstone::time;
@@ -49,11 +50,13 @@ pub(super) fn flag_key(text: &str) -> Result<String, String> {
     Ok(text.replace('\u{2060}', ""))
 }
 
-pub(super) fn name(text: &str) -> Result<String, String> {
-    match text.trim() {
-        "" => Err("expected a person's name".to_owned()),
-        text => Ok(text.to_owned()),
-    }
+/// A text for people. Bytes that are not UTF-8, as a terminal in Latin-1 sends, are replaced: a kill is not refused for its reason.
+pub(super) fn text() -> impl TypedValueParser<Value = String> {
+    OsStringValueParser::new().map(|text| text.to_string_lossy().into_owned())
+}
+
+pub(super) fn name() -> impl TypedValueParser<Value = String> {
+    text_or("expected a person's name")
 }
 
 /// A release as it is typed.
@@ -119,11 +122,16 @@ pub(super) fn key_name(text: &str) -> Result<String, String> {
     }
 }
 
-pub(super) fn reason(text: &str) -> Result<String, String> {
-    match text.trim() {
-        "" => Err("expected a reason; whoever finds the flag off will read it".to_owned()),
+pub(super) fn reason() -> impl TypedValueParser<Value = String> {
+    text_or("expected a reason; whoever finds the flag off will read it")
+}
+
+/// A text without the blanks around it; one of blanks alone is refused.
+fn text_or(refusal: &'static str) -> impl TypedValueParser<Value = String> {
+    text().try_map(move |text| match text.trim() {
+        "" => Err(refusal),
         text => Ok(text.to_owned()),
-    }
+    })
 }
 
 pub(super) fn hours(text: &str) -> Result<usize, String> {

@@ -215,7 +215,7 @@ fn an_emergency_that_is_typed_wrongly_says_at_the_end_that_nothing_is_stopped() 
     let shop = Shop::published();
     let typed: [&[&[u8]]; 9] = [
         &[b"kill", b"search"],
-        &[b"kill", b"search", b"--reason", b"br\xfcnnt"],
+        &[b"kill", b"s\xfcarch", b"--reason", b"slow"],
         &[b"--store", b"store", b"kill", b"search", b"--reson", b"x"],
         &[b"stop-all", b"--yes"],
         &[b"stop-all", b"--reason", b""],
@@ -239,6 +239,27 @@ fn an_emergency_that_is_typed_wrongly_says_at_the_end_that_nothing_is_stopped() 
     assert!(!shop.run(["kill", "--help"]).exits(0).out.contains("NOTHING"));
     for other in ["revive", "lits", "statu"] {
         assert!(!shop.run([other]).exits(2).err.contains("NOTHING"), "{other}");
+    }
+}
+
+// A kill was refused for a reason that a terminal in Latin-1 had sent.
+#[test]
+fn a_reason_that_is_not_utf_8_stops_what_it_is_given_for() {
+    let shop = Shop::published();
+    for typed in [&["kill", "search"][..], &["stop-all", "--yes"], &["disable", "billing_v2", "--yes"]] {
+        let reason = [
+            OsStr::new("--reason"),
+            OsStr::from_bytes(b"br\xfcnnt"),
+            OsStr::new("--actor"),
+            OsStr::from_bytes(b"J\xfcrgen"),
+        ];
+        ran(shop.command([]).args(typed).args(reason).output().unwrap()).exits(0);
+        let change = &shop.run(["history", "--limit", "1", "--json"]).json()["changes"][0];
+        assert_eq!(
+            [&change["reason"], &change["actor"]["user"]],
+            ["br\u{fffd}nnt", "J\u{fffd}rgen"],
+            "{change}"
+        );
     }
 }
 

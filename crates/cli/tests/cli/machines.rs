@@ -1,7 +1,8 @@
 //! A change that is made on every machine that the store's config declares.
 
-use crate::shop::{FLAGS, Shop};
+use crate::shop::{FLAGS, Shop, ran};
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// A shop with a second store, and a script in the place of `ssh` that runs the command there: with a shell in between, as ssh
@@ -72,6 +73,24 @@ fn every_word_is_said_on_the_other_machine_too() {
     };
     assert_eq!(told(&trails[0]), told(&trails[1]));
     assert!(format!("{trails:?}").contains("`id` %41"));
+}
+
+// What was done there was told as "not done there: No child processes".
+#[test]
+fn a_machine_answers_where_the_caller_ignores_sigchld() {
+    let shop = two_machines();
+    let mut command = Command::new("env");
+    command.args([
+        "--ignore-signal=CHLD",
+        env!("CARGO_BIN_EXE_flagstone"),
+        "kill",
+        "search",
+        "--reason",
+        "slow",
+    ]);
+    command.current_dir(&shop.directory).env("FLAGSTONE_STORE", "store");
+    let ran = ran(command.output().unwrap()).exits(0);
+    assert!(ran.out.contains("web-2: done there too"), "{}", ran.out);
 }
 
 #[test]
