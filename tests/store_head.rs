@@ -231,7 +231,7 @@ fn no_kill_is_invented_by_a_torn_slot_and_none_is_lost() {
 }
 
 #[test]
-fn a_torn_pointer_leaves_the_other_generation_and_the_next_publish_mends_it() {
+fn a_torn_pointer_leaves_its_snapshot_and_the_next_publish_mends_it() {
     let dir = trusted_dir();
     let path = dir.join("store");
     let store = new_store(&path);
@@ -245,11 +245,11 @@ fn a_torn_pointer_leaves_the_other_generation_and_the_next_publish_mends_it() {
     assert_eq!(serving.view().generation, 2, "last good");
     let fresh = reader(&path);
     let view = fresh.view();
-    assert_eq!((view.generation, view.fallback), (1, true));
-    assert_eq!(fresh.status().source, Source::Previous);
+    assert_eq!((view.generation, view.fallback), (2, true));
+    assert_eq!(fresh.status().source, Source::LastGood);
     assert!(store.status().unwrap().head_error.unwrap().contains("generation 2 is not valid"));
     let next = publish(&store, &numbered(3));
-    assert_eq!((next.generation, next.previous), (4, 1), "the good pointer is not the one written");
+    assert_eq!((next.generation, next.previous), (4, 2), "the good pointer is not the one written");
     assert_eq!((serving.view().generation, fresh.view().generation), (4, 4));
 }
 

@@ -7,7 +7,7 @@ use flagstone::store::Source;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use support::damage::{epoch, replace, write_head};
-use support::stores::{change, definitions, new_store, on, publish, reader};
+use support::stores::{change, definitions, new_store, on, publish, reader, snapshot_file};
 use support::{TrustedDir, trusted_dir};
 
 fn two(portal: bool, description: &str) -> flagstone::definition::Definitions {
@@ -83,6 +83,65 @@ fn a_kill_holds_in_workers_where_an_older_head_is_written_over() {
     assert_eq!(running.status().last_error, None);
     store.revive("other", change()).unwrap();
     assert!(on(&running.view(), "other"));
+}
+
+#[test]
+fn a_kill_holds_where_an_older_head_is_written_over_in_two_writes() {
+    // Between the two, the epoch was old already and the kill's slot was still there: after them nothing told that the head had gone back.
+    let dir = trusted_dir();
+    let (path, store) = disabled(&dir);
+    let older = head(&path);
+    store.kill("other", change()).unwrap();
+    let running = reader(&path);
+    assert!(!on(&running.view(), "other"));
+    write_head(&path, 0, &older[..4_096]);
+    assert!(!on(&running.view(), "other"));
+    write_head(&path, 4_096, &older[4_096..]);
+    epoch(&path);
+    assert!(!on(&running.view(), "other"));
+    let error = running.status().last_error.unwrap();
+    assert!(error.contains("other stays off here"), "{error}");
+    store.kill("other", change()).unwrap();
+    assert!(!on(&running.view(), "other"));
+    assert_eq!(running.status().last_error, None);
+    store.revive("other", change()).unwrap();
+    assert!(on(&running.view(), "other"));
+}
+
+#[test]
+fn a_stop_holds_in_workers_where_an_older_head_is_written_over() {
+    // Workers that run went from everything off to everything on, and nothing told of it.
+    let ends: [fn(&Store); 2] = [
+        |_| {},
+        |store| {
+            // Makes the stop again.
+            store.kill("portal", change()).unwrap();
+        },
+    ];
+    for (end, writes) in ends.into_iter().flat_map(|end| [272, 4_096, 65_536].map(|first| (end, first))) {
+        let dir = trusted_dir();
+        let (path, store) = disabled(&dir);
+        let older = head(&path);
+        store.stop_all(change()).unwrap();
+        let running = reader(&path);
+        assert!(!on(&running.view(), "other"));
+        write_head(&path, 0, &older[..writes]);
+        assert!(!on(&running.view(), "other"), "{writes}");
+        write_head(&path, writes as u64, &older[writes..]);
+        for _ in 0..2 {
+            epoch(&path);
+            assert!(!on(&running.view(), "other"), "{writes}");
+        }
+        let status = running.status();
+        assert!(status.stopped);
+        let error = status.last_error.unwrap();
+        assert!(error.contains("went back in place") && error.contains("flagstone resume-all"), "{error}");
+        end(&store);
+        assert!(!on(&running.view(), "other"), "{writes}");
+        store.resume_all(change(), false).unwrap();
+        assert!(on(&running.view(), "other"), "{writes}");
+        assert_eq!(running.status().last_error, None);
+    }
 }
 
 #[test]
@@ -162,6 +221,166 @@ fn nothing_is_published_from_an_older_generation_than_the_newest_unless_it_is_na
     replace(&path.join("head"), &older);
     assert!(!store.rollback(Some(1), change()).unwrap().unchanged);
     publish(&store, &two(true, "new"));
+}
+
+#[test]
+fn a_publish_without_its_second_record_is_missed_where_later_records_show_that_it_ran() {
+    // The disk was full when it ended, and the head that went back before it was taken for the newest.
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &two(true, ""));
+    let older = head(&path);
+    publish(&store, &two(false, ""));
+    let trail = path.join("audit.jsonl");
+    let text = std::fs::read_to_string(&trail).unwrap();
+    let (rest, done) = text.trim_end().rsplit_once('\n').unwrap();
+    assert!(done.contains(r#""outcome":"done""#), "{done}");
+    std::fs::write(&trail, format!("{rest}\n")).unwrap();
+    store.kill("other", change()).unwrap();
+    write_head(&path, 0, &older);
+    let error = store.publish(&two(true, "new"), change()).unwrap_err().to_string();
+    assert!(error.contains("flagstone rollback --to 2"), "{error}");
+    assert!(store.status().unwrap().head_error.unwrap().contains("generation 2"));
+}
+
+#[test]
+fn the_head_of_a_new_store_put_back_is_mended_by_a_rollback() {
+    // The line that every error named was refused, and one of them named generation 0.
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    let new = head(&path);
+    publish(&store, &two(true, ""));
+    publish(&store, &two(false, ""));
+    let running = reader(&path);
+    running.view();
+    write_head(&path, 0, &new);
+    assert!(!on(&running.view(), "portal"));
+    let error = running.status().last_error.unwrap();
+    assert!(error.contains("flagstone rollback --to 2"), "{error}");
+    for refused in [store.publish(&two(true, "new"), change()), store.rollback(None, change())] {
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains("rollback --to 2") && !error.contains("--to 0"), "{error}");
+    }
+    store.rollback(Some(2), change()).unwrap();
+    assert_eq!(store.status().unwrap().head_error, None);
+    assert!(!on(&reader(&path).view(), "portal") && on(&reader(&path).view(), "other"));
+    assert_eq!(running.view().generation, 3);
+}
+
+#[test]
+fn a_damaged_pointer_costs_no_content_while_its_snapshot_is_there() {
+    // Workers that started answered from the generation before, where what the newest one switches off is on.
+    let damages: [&[u64]; 2] = [&[345], &[345, 409]];
+    for damage in damages {
+        let dir = trusted_dir();
+        let (path, store) = disabled(&dir);
+        let running = reader(&path);
+        running.view();
+        for at in damage {
+            write_head(&path, *at, &[0xff]);
+        }
+        epoch(&path);
+        for worker in [&running, &reader(&path)] {
+            let view = worker.view();
+            assert!(!on(&view, "portal") && on(&view, "other") && view.generation == 2, "{damage:?}");
+            let status = worker.status();
+            assert_ne!(status.source, Source::Current);
+            let error = status.last_error.unwrap();
+            assert!(
+                error.contains("the next publish") && !error.contains("restore it from a backup"),
+                "{error}"
+            );
+        }
+        let status = store.status().unwrap();
+        assert_eq!((status.generation, status.flags, status.error), (2, Some(2), None));
+        assert!(status.head_error.unwrap().contains("the next publish"), "{damage:?}");
+        assert!(!store.definitions(2).unwrap().flags["portal"].enabled, "what a change begins from");
+        let published = publish(&store, &two(false, "edited"));
+        assert_eq!((published.previous, published.unchanged), (2, false));
+        assert_eq!(store.status().unwrap().head_error, None);
+        for worker in [&running, &reader(&path)] {
+            assert_eq!(worker.view().generation, published.generation, "{damage:?}");
+            assert_eq!((worker.status().source, worker.status().last_error), (Source::Current, None));
+        }
+    }
+}
+
+#[test]
+fn the_content_of_a_damaged_pointer_is_published_as_a_new_generation() {
+    let dir = trusted_dir();
+    let (path, store) = disabled(&dir);
+    write_head(&path, 345, &[0xff]);
+    let published = publish(&store, &two(false, ""));
+    assert!(!published.unchanged && published.generation > 2);
+    assert_eq!(store.status().unwrap().head_error, None);
+}
+
+#[test]
+fn a_damaged_pointer_without_its_snapshot_leaves_the_generation_before_and_says_so() {
+    let dir = trusted_dir();
+    let (path, store) = disabled(&dir);
+    write_head(&path, 345, &[0xff]);
+    std::fs::remove_file(snapshot_file(&path, 2)).unwrap();
+    let starting = reader(&path);
+    assert_eq!((starting.view().generation, starting.status().source), (1, Source::Previous));
+    for told in [starting.status().last_error, store.status().unwrap().head_error] {
+        let told = told.unwrap();
+        assert!(told.contains("no snapshot of generation 2") && told.contains("flagstone kill"), "{told}");
+    }
+}
+
+/// A trail that can be read and not written, until dropped.
+struct Immutable(PathBuf);
+
+impl Immutable {
+    fn of(path: PathBuf) -> Immutable {
+        chattr("+i", &path);
+        Immutable(path)
+    }
+}
+
+impl Drop for Immutable {
+    fn drop(&mut self) {
+        chattr("-i", &self.0);
+    }
+}
+
+fn chattr(flag: &str, path: &Path) {
+    let set = support::as_root("chattr").arg(flag).arg(path).status();
+    assert!(set.is_ok_and(|set| set.success()), "chattr {flag}: {}", support::NEEDS_ROOT);
+}
+
+#[test]
+fn kills_that_an_older_head_lacks_are_made_again_where_the_trail_cannot_be_written() {
+    // Changes opened the trail for their own record first, and went on without it.
+    type Act = fn(&Store) -> Option<String>;
+    let acts: [Act; 2] = [
+        |store| store.kill("portal", change()).unwrap().audit_warning,
+        |store| store.revive("portal", change()).unwrap().audit_warning,
+    ];
+    for act in acts {
+        let dir = trusted_dir();
+        let (path, store) = disabled(&dir);
+        store.kill("portal", change()).unwrap();
+        store.revive("portal", change()).unwrap();
+        let older = head(&path);
+        store.kill("other", change()).unwrap();
+        store.stop_all(change()).unwrap();
+        write_head(&path, 0, &older);
+        let _immutable = Immutable::of(path.join("audit.jsonl"));
+        let warning = act(&store).unwrap();
+        assert!(warning.contains("the kill of other, the stop"), "{warning}");
+        let status = store.status().unwrap();
+        assert!(status.killed.iter().any(|kill| kill.flag == "other") && status.stopped.is_some());
+        assert_eq!(status.head_error, None);
+        // What a person ends now stays ended, though the trail cannot tell.
+        store.revive("other", change()).unwrap();
+        store.resume_all(change(), false).unwrap();
+        act(&store);
+        assert!(on(&reader(&path).view(), "other"));
+    }
 }
 
 #[test]

@@ -171,6 +171,16 @@ final class Head
     }
 
     /**
+     * Start of the stop, and time at which the last one ended; 0 if there is none.
+     *
+     * @return array{int, int}
+     */
+    public function stopTimes(): array
+    {
+        return [\unpack('P', $this->bytes, 280)[1], \unpack('P', $this->bytes, 448)[1]];
+    }
+
+    /**
      * The pointer of even (0) or odd (1) generations; null if it is not valid.
      *
      * @return ?Pointer

@@ -36,6 +36,9 @@ final class Store extends FlagSource
     /** @var list<array{int, array{sequence: int, key: string, held?: bool}}> known kills, each with the number of its slot; `held`: the head went back, and lacks it */
     private array $kills = [];
     private ?bool $stop = null;
+    /** Start of the stop that was read last, and whether the head went back and lacks it: it holds until the head says that a later one ended. */
+    private int $stopSince = 0;
+    private bool $stopHeld = false;
     /** @var list<string> kills of a head that another one replaced: they hold, as its stop does, until the new head's content answers */
     private array $formerKills = [];
     private bool $formerStop = false;
@@ -113,7 +116,7 @@ final class Store extends FlagSource
         $this->error = null;
         $this->formerKills = $this->killed;
         $this->formerStop = $this->formerStop || $this->stop === true;
-        [$this->kills, $this->killsKnown, $this->stop] = [[], false, null];
+        [$this->kills, $this->killsKnown, $this->stop, $this->stopHeld] = [[], false, null, false];
         ++$this->replaced;
     }
 
@@ -146,25 +149,76 @@ final class Store extends FlagSource
                 $this->refuse(Head::broken("$this->directory/head", 'it names no generation; the last one of the head before it answers on, '
                     . 'with the flags that were killed then')->getMessage());
             } elseif ($this->highest !== 0) {
-                $this->refuse(Head::broken("$this->directory/head", "it went back from generation $this->highest to none")->getMessage());
+                $this->refuse(Head::broken("$this->directory/head", "it went back from generation $this->highest to none; "
+                    . "type: flagstone rollback --to $this->highest")->getMessage());
             }
 
             return;
         }
         $pointer = $head->current();
         if ($pointer === null) {
-            [$generation, $newest] = [$head->generation(), $head->newest()];
-            $isOlder = $newest !== null && $newest['generation'] > $generation;
-            $this->refuse(Head::broken("$this->directory/head", $isOlder
-                ? "it names an older generation than {$newest['generation']}, which was published last"
-                : "its pointer to generation $generation is not valid")->getMessage());
-            if ($this->snapshot === null && $newest !== null) {
-                $this->fallBack($newest['generation'], $newest['content'], $newest['publishedAt']);
-            }
+            $this->followDamaged($head, $now);
 
             return;
         }
         $this->follow($head, $pointer, $now);
+    }
+
+    /** Follows a head whose newest pointer is damaged: by the name of its snapshot, or by the pointer that is left. */
+    private function followDamaged(Head $head, int $now): void
+    {
+        [$generation, $newest] = [$head->generation(), $head->newest()];
+        $isOlder = $newest !== null && $newest['generation'] > $generation;
+        try {
+            $content = $isOlder ? null : $this->contentByName($generation);
+        } catch (LoadError $problem) {
+            [$this->bad, $this->pause, $this->retryAt] = ['', self::SECOND, $now + self::SECOND];
+            $this->refuse($problem->getMessage());
+
+            return;
+        }
+        if ($content !== null) {
+            $before = $this->error;
+            $this->follow($head, ['generation' => $generation, 'content' => $content, 'publishedAt' => 0, 'previous' => $newest['generation'] ?? 0,
+                'previousContent' => $newest['content'] ?? '', 'sum' => 0], $now);
+            if ($this->source !== 'current') {
+                return;
+            }
+            $this->error = $before;
+        } elseif ($this->snapshot === null && $newest !== null) {
+            $this->fallBack($newest['generation'], $newest['content'], $newest['publishedAt']);
+        }
+        $answers = $newest === null ? 'nothing' : "generation {$newest['generation']}";
+        $this->refuse(LoadError::printable("$this->directory/head") . ': ' . match (true) {
+            $isOlder => "it names an older generation than {$newest['generation']}, which was published last and answers",
+            $content !== null => "its pointer to generation $generation is not valid; the snapshot of that number answers",
+            default => "its pointer to generation $generation is not valid, and no snapshot of generation $generation is there: in workers that start "
+                . "$answers answers. Type at once `flagstone kill FLAG` for what is to stay off",
+        } . '; the next publish, rollback or change of a flag mends it');
+    }
+
+    /**
+     * The content of that generation, if its snapshot lies beside this head.
+     *
+     * @throws LoadError
+     */
+    private function contentByName(int $generation): ?string
+    {
+        $folder = "$this->directory/snapshots";
+        Trust::directory($this->directory);
+        $names = @\scandir($folder);
+        $this->head->expectAt($this->directory);
+        if ($names === false) {
+            throw new LoadError('cannot list the snapshots of ' . LoadError::printable($this->directory), LoadError::UNREAD);
+        }
+        // Not by a regular expression, which fails where php.ini limits those.
+        foreach ($names as $name) {
+            if (\strlen($name) === 62 && \str_starts_with($name, \sprintf('%020d-', $generation)) && \str_ends_with($name, '.snapshot')) {
+                return \substr($name, 21, 32);
+            }
+        }
+
+        return null;
     }
 
     /** @param Pointer $pointer */
@@ -264,34 +318,61 @@ final class Store extends FlagSource
                 $key !== null => $surely || ($doubt === null && !$kill['held'] && $higher),
                 default => $surely && $sequence === 0,
             };
-            if (!$over && !\in_array($kill['key'], \array_column($kills, 'key'), true)) {
+            if (($kills[$number]['key'] ?? null) === $kill['key'] && $kills[$number]['sequence'] === $kill['sequence']) {
+                // The very kill: its slot may be overwritten as well at the next look.
+                $kills[$number]['held'] = $kill['held'];
+            } elseif (!$over && !\in_array($kill['key'], \array_column($kills, 'key'), true)) {
                 $held[] = [$number, $kill];
             }
         }
         $this->kills = [...\array_map(null, \array_keys($kills), \array_values($kills)), ...$held];
         $killed = \array_map(static fn (array $known): string => $known[1]['key'], $this->kills);
         $this->killed = \array_values(\array_unique([...$killed, ...$this->formerKills]));
-        $reason = $doubt ?? self::heldKillsText($held);
+        $this->followStop($head, $back);
+        $reason = $doubt ?? self::heldText($held, $this->stopHeld && $head->stopped() !== true);
         $this->doubt = $reason === null ? null : LoadError::printable("$this->directory/head") . ": $reason";
         $this->killsKnown = $this->killsKnown || $doubt === null;
-        // A stop whose words could never be read may be on.
-        $this->stop = $head->stopped() ?? $this->stop ?? true;
         $this->killsUnknown = !$this->killsKnown;
         $this->stopped = $this->stop || $this->killsUnknown || $this->formerStop;
     }
 
+    private function followStop(Head $head, bool $back): void
+    {
+        [$since, $ended] = $head->stopTimes();
+        $this->stopHeld = ($this->stopHeld || $back) && $this->stop === true;
+        // A stop whose words could never be read may be on.
+        $stop = $head->stopped() ?? $this->stop ?? true;
+        if ($head->stopped() === true) {
+            // The words of the very stop may be overwritten as well at the next look.
+            $this->stopHeld = $this->stopHeld && $since === $this->stopSince;
+            $this->stopSince = $since;
+        } elseif ($head->stopped() === false) {
+            $stop = $this->stopHeld = $this->stopHeld && $ended <= $this->stopSince;
+        }
+        $this->stop = $stop;
+    }
+
     /**
-     * The kills that a head lacks since it went back, and how to end them; null if it lacks none.
+     * The kills and the stop that a head lacks since it went back, and how to end them; null if it lacks none.
      *
      * @param list<array{int, array{key: string, held?: bool}}> $kills
      */
-    private static function heldKillsText(array $kills): ?string
+    private static function heldText(array $kills, bool $isStopped): ?string
     {
         $held = \array_filter($kills, static fn (array $known): bool => $known[1]['held'] ?? false);
         $keys = \implode(', ', \array_map(static fn (array $known): string => $known[1]['key'], $held));
 
-        return $held === [] ? null : "it went back in place, as an older copy of it would, and lacks kills that this process has read: $keys stays off here. Type "
-            . '`flagstone kill` for what is to stay off everywhere; what is to be on is killed and revived once more';
+        $lacks = [];
+        if ($isStopped) {
+            $lacks[] = 'the stop that this process has read: everything stays off here. Type `flagstone stop-all` for everything to stay off everywhere, '
+                . 'or `flagstone resume-all`';
+        }
+        if ($held !== []) {
+            $lacks[] = "kills that this process has read: $keys stays off here. Type "
+                . '`flagstone kill` for what is to stay off everywhere; what is to be on is killed and revived once more';
+        }
+
+        return $lacks === [] ? null : 'it went back in place, as an older copy of it would, and lacks ' . \implode('; and ', $lacks);
     }
 
     private function fallBack(int $generation, string $content, int $publishedAt): void

@@ -373,6 +373,13 @@ impl<'a> Audit<'a> {
         Ok(Audit { file, path, head, tail })
     }
 
+    /// Opens the trail to see what it holds; none if there is none.
+    pub(crate) fn read(store: &Folder, head: &'a Head) -> Result<Option<Audit<'a>>, StoreError> {
+        let Some(opened) = open_trail(store)? else { return Ok(None) };
+        let tail = tail(&opened.file).map_err(|source| unread(store, source))?;
+        Ok(Some(Audit { file: opened.file, path: store.path().join(AUDIT), head, tail }))
+    }
+
     /// True if it holds records that the head does not know: the head went back, or the writer of the last one died before it was counted.
     pub(crate) fn is_ahead(&self) -> bool {
         is_ahead(self.tail.seq, self.head)

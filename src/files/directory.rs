@@ -13,12 +13,13 @@ use super::trust::{Judged, Trust, judge, judge_file, pass};
 use crate::error::StoreError;
 #[cfg(feature = "publisher")]
 use crate::time::SECOND;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, openat, statat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
 use std::io;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -188,6 +189,23 @@ impl Folder {
         Ok(FileId::of(&pass(&self.directory, OsStr::new(name))?.metadata()?))
     }
 
+    /// Names of its files and folders.
+    pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
+        let mut names = Vec::new();
+        for entry in Dir::read_from(self.readable()?)? {
+            let name = entry?.file_name().to_bytes().to_vec();
+            if name != b"." && name != b".." {
+                names.push(OsString::from_vec(name));
+            }
+        }
+        Ok(names)
+    }
+
+    fn readable(&self) -> io::Result<File> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        Ok(File::from(openat(&self.directory, ".", flags, Mode::empty())?))
+    }
+
     /// Refuses a file with several names if another user could have put it here to be written by this process.
     fn refuse_links(&self, path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
         let mine = [0, self.user].contains(&self.owner) && !self.is_exposed();
@@ -234,12 +252,11 @@ mod change {
     use crate::error::StoreError;
     use crate::files::modes::Modes;
     use crate::files::trust::{judge_file, pass};
-    use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, mkdirat, openat, renameat, statat, unlinkat};
+    use rustix::fs::{AtFlags, FileType, Mode, OFlags, mkdirat, openat, renameat, statat, unlinkat};
     use rustix::io::Errno;
-    use std::ffi::{OsStr, OsString};
+    use std::ffi::OsStr;
     use std::fs::{File, Metadata};
     use std::io::{self, Read};
-    use std::os::unix::ffi::OsStringExt;
     use std::os::unix::fs::MetadataExt;
 
     impl Folder {
@@ -337,26 +354,9 @@ mod change {
             Ok(unlinkat(&self.directory, name, AtFlags::empty())?)
         }
 
-        /// Names of its files and folders.
-        pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
-            let mut names = Vec::new();
-            for entry in Dir::read_from(self.readable()?)? {
-                let name = entry?.file_name().to_bytes().to_vec();
-                if name != b"." && name != b".." {
-                    names.push(OsString::from_vec(name));
-                }
-            }
-            Ok(names)
-        }
-
         /// Waits until its names are on the disk.
         pub(crate) fn sync(&self) -> io::Result<()> {
             self.readable()?.sync_all()
-        }
-
-        fn readable(&self) -> io::Result<File> {
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            Ok(File::from(openat(&self.directory, ".", flags, Mode::empty())?))
         }
     }
 

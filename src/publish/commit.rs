@@ -18,7 +18,7 @@ use crate::guard::{Finding, NoticeKind};
 use crate::merge::{Merged, Options, merge};
 use crate::snapshot::mark::place;
 use crate::snapshot::{Audited, ContentId, MapMode, Snapshot};
-use crate::store::head::{Head, Pointer};
+use crate::store::head::{Current, Head, Pointer};
 use crate::store::layout::{HEAD, SNAPSHOT_LIMIT, SNAPSHOTS, retained, snapshot_name};
 use crate::store::open::{MapPolicy, open_snapshot};
 use crate::text::printable;
@@ -562,7 +562,7 @@ pub(crate) fn write_generation(
         opened.snapshot.verify().is_ok().then_some((pointer, opened.snapshot))
     });
     if let Some((pointer, _)) = &before
-        && pointer.generation == current
+        && before_writing == Current::Pointer(*pointer)
         && pointer.content == content
         && newest.is_none()
     {
@@ -661,12 +661,16 @@ pub(crate) fn write_generation(
     })
 }
 
-/// A generation higher than all before, with the parity of the pointer that is not in use.
+/// A generation higher than all before, with the parity of the pointer that is not in use, or is damaged.
 fn next_generation(session: &Session, kept: &[(u64, ContentId)], newest: Option<u64>) -> u64 {
-    let (current, pointer) = session.current();
+    let (current, _) = session.current();
     let next = kept.last().map_or(0, |kept| kept.0).max(current).max(newest.unwrap_or(0)) + 1;
-    match pointer {
-        Some(pointer) if pointer.generation % 2 == next % 2 => next + 1,
+    match session.head.current() {
+        Current::Pointer(pointer) | Current::Damaged(_, Some(pointer))
+            if pointer.generation % 2 == next % 2 =>
+        {
+            next + 1
+        }
         _ => next,
     }
 }

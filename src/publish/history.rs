@@ -8,7 +8,7 @@ use crate::error::StoreError;
 use crate::files::Access;
 use crate::snapshot::{ContentId, Snapshot};
 use crate::store::head::{Current, Head};
-use crate::store::layout::{SNAPSHOT_LIMIT, SNAPSHOTS, retained, snapshot_name};
+use crate::store::layout::{SNAPSHOT_LIMIT, SNAPSHOTS, kept, retained, snapshot_name};
 use crate::store::open::{MapPolicy, Opened, copy_head, head_file, open_snapshot};
 use crate::time::format_rfc3339;
 use serde::Serialize;
@@ -129,11 +129,9 @@ impl Store {
     /// When the head cannot be read. A damaged snapshot is reported in the status.
     pub fn status(&self) -> Result<StoreStatus, StoreError> {
         let head = self.read_head()?;
-        let (pointer, is_damaged) = match head.current() {
-            Current::Nothing => (None, false),
-            Current::Pointer(pointer) => (Some(pointer), false),
-            Current::Damaged(_, other) => (other, true),
-        };
+        let folder = self.folder()?;
+        let is_damaged = matches!(head.current(), Current::Damaged(..));
+        let (_, pointer) = head.current().settled(|generation| kept(&folder, generation));
         let mut error = None;
         let snapshot = pointer.and_then(|pointer| {
             let opened = self.open_retained((pointer.generation, pointer.content));
@@ -158,7 +156,9 @@ impl Store {
             created: format_rfc3339(self.identity.created),
             generation: pointer.map_or(0, |pointer| pointer.generation),
             content_id: pointer.map(|pointer| pointer.content.to_string()),
-            published_at: pointer.map(|pointer| format_rfc3339(pointer.published_at)),
+            published_at: pointer
+                .filter(|pointer| pointer.published_at != 0)
+                .map(|pointer| format_rfc3339(pointer.published_at)),
             previous: pointer.map_or(0, |pointer| pointer.previous),
             epoch: head.epoch(),
             flags: snapshot.as_ref().map(Snapshot::flag_count),

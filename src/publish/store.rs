@@ -3,7 +3,7 @@
 use crate::error::StoreError;
 use crate::files::{Access, Folder, Trust};
 use crate::store::head::{Head, Identity};
-use crate::store::layout::is_kept;
+use crate::store::layout::kept;
 use crate::store::open::head_file;
 use crate::text::printable;
 use std::path::{Path, PathBuf};
@@ -112,6 +112,6 @@ impl Store {
     /// The published generation by a head that was read; 0 if none.
     pub(crate) fn generation_of(&self, head: &Head) -> Result<u64, StoreError> {
         let folder = self.folder()?;
-        Ok(head.current().settled(|generation| is_kept(&folder, generation)).0)
+        Ok(head.current().settled(|generation| kept(&folder, generation)).0)
     }
 }

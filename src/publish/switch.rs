@@ -112,7 +112,7 @@ impl Store {
         self.switch(Action::StopAll, None, None, &change, |session, _| {
             let changed = session.head.stop_state() != Stop::Yes;
             if changed {
-                session.head.stop(Some(session.now));
+                session.head.stop(session.now);
             }
             Ok(changed)
         })
@@ -154,7 +154,7 @@ impl Store {
                     kill(session, flag, *since, locked)?;
                 }
                 let changed = session.head.stopped().is_some();
-                session.head.stop(None);
+                session.head.resume(session.now);
                 Ok(session.head.settle_slots() || changed)
             });
             if has_moved.get() {

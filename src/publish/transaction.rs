@@ -11,7 +11,7 @@ use crate::error::StoreError;
 use crate::files::{Access, FileId, Folder, Modes};
 use crate::snapshot::Audited;
 use crate::store::head::{Head, Pointer};
-use crate::store::layout::{HEAD, is_kept};
+use crate::store::layout::{HEAD, kept};
 use crate::store::open::{head_file, map_head};
 use crate::store::shared::PAGE_SIZE;
 use crate::time::{format_rfc3339, now};
@@ -121,7 +121,7 @@ impl Session {
 
     /// The current generation, and its pointer; the pointer before it if that is damaged.
     pub(crate) fn current(&self) -> (u64, Option<Pointer>) {
-        self.head.current().settled(|generation| is_kept(&self.folder, generation))
+        self.head.current().settled(|generation| kept(&self.folder, generation))
     }
 
     /// Takes the lock of head and trail, waiting no longer than any change.
@@ -156,12 +156,14 @@ impl Session {
     /// Opens the trail for a record, under the lock that the caller holds. Switches that the trail has and the head lacks are made again
     /// before.
     pub(crate) fn trail(&self, _lock: &Lock) -> Result<Audit<'_>, StoreError> {
-        let trail = Audit::open(&self.folder, &self.modes, &self.head)?;
-        if trail.is_ahead() {
+        let trail = Audit::open(&self.folder, &self.modes, &self.head);
+        // What it holds counts, though nothing can be added to it.
+        let readable = trail.is_err().then(|| Audit::read(&self.folder, &self.head).ok().flatten()).flatten();
+        if let Some(known) = trail.as_ref().ok().or(readable.as_ref()).filter(|known| known.is_ahead()) {
             self.restore_switches()?;
-            trail.count();
+            known.count();
         }
-        Ok(trail)
+        trail
     }
 
     /// Opens the trail as for a record, under the lock that the caller holds.

@@ -9,7 +9,7 @@ use crate::error::StoreError;
 use crate::files::Folder;
 use crate::snapshot::is_flag_key;
 use crate::store::head::{Current, Head, Stop, damaged_text};
-use crate::store::layout::retained;
+use crate::store::layout::{kept, retained};
 use crate::time::parse_rfc3339;
 use std::collections::BTreeMap;
 
@@ -18,6 +18,8 @@ use std::collections::BTreeMap;
 struct Lost {
     /// The newest generation that was published.
     generation: Option<u64>,
+    /// The generation of the last intention.
+    intended: Option<u64>,
     /// Flags that were killed and not revived, with the time in microseconds since 1970.
     killed: BTreeMap<String, i64>,
     /// Time of the stop, if it did not end.
@@ -49,6 +51,13 @@ impl Lost {
     }
 
     fn follow(&mut self, record: &Record, is_unknown: bool) {
+        if record.action.publishes() && record.outcome == Outcome::Intended {
+            self.intended = Some(record.to);
+        }
+        // A publish whose second record could not be written ran if later ones found it.
+        if self.intended == Some(record.from) {
+            self.generation = self.generation.max(self.intended);
+        }
         if record.outcome != Outcome::Done {
             return;
         }
@@ -84,10 +93,13 @@ impl Store {
     /// The reason why the head does not name the newest generation, or lacks switches that the audit trail has, and what to do.
     pub(crate) fn outdated(&self, head: &Head) -> Option<String> {
         match head.current() {
-            Current::Damaged(generation, other) => Some(format!(
-                "the head is damaged: {}; the next publish, rollback or change of a flag mends it",
-                damaged_text(generation, other.as_ref())
-            )),
+            Current::Damaged(generation, other) => {
+                let is_kept = self
+                    .folder()
+                    .and_then(|folder| kept(&folder, generation))
+                    .is_ok_and(|kept| kept.is_some());
+                Some(format!("the head is damaged: {}", damaged_text(generation, other.as_ref(), is_kept)))
+            }
             Current::Pointer(pointer) => self.lost(head, pointer.generation),
             Current::Nothing => self.lost(head, 0),
         }
@@ -148,7 +160,7 @@ impl Session {
             }
         }
         if let Some(since) = lost.stopped {
-            self.head.stop(Some(since));
+            self.head.stop(since);
         }
         if let Some(switches) = lost.switches() {
             let unwritten = self.flush().map_or(String::new(), |problem| format!("; {problem}"));
@@ -167,12 +179,20 @@ fn expect_newest(
     is_named: bool,
 ) -> Result<Option<u64>, StoreError> {
     match Lost::of(folder, head, current)?.and_then(|lost| lost.generation) {
-        Some(newest) if !is_named => Err(StoreError::Refused(format!(
-            "nothing was changed: the head names generation {current}, and generation {newest} was published after it, so the head went back, \
-             as an older copy of it would. Type: {}; or {} to go on from this one",
-            command(newest),
-            command(current),
-        ))),
+        Some(newest) if !is_named => {
+            let (named, this) = match current {
+                0 => ("no generation".to_owned(), String::new()),
+                _ => (
+                    format!("generation {current}"),
+                    format!("; or {} to go on from this one", command(current)),
+                ),
+            };
+            Err(StoreError::Refused(format!(
+                "nothing was changed: the head names {named}, and generation {newest} was published after it, so the head went back, \
+                 as an older copy of it would. Type: {}{this}",
+                command(newest),
+            )))
+        }
         newest => Ok(newest),
     }
 }

@@ -5,6 +5,8 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::shared::{PAGE_SIZE, Page};
+#[cfg(feature = "publisher")]
+use crate::error::StoreError;
 use crate::snapshot::ContentId;
 use std::sync::atomic::{AtomicU64, Ordering};
 use xxhash_rust::xxh3::xxh3_64;
@@ -27,6 +29,7 @@ const RELEASE: usize = 304;
 const SLOTS_USED: usize = 312;
 const POINTERS: usize = 320;
 const POINTER_SIZE: usize = 64;
+const RESUMED: usize = 448;
 const SLOTS: usize = 4_096;
 const SLOT_SIZE: usize = 256;
 /// Offset in a slot: the sequence that it was written with.
@@ -67,6 +70,13 @@ pub(crate) struct Pointer {
 }
 
 impl Pointer {
+    /// Pointer to a generation that is known by its snapshot's name, with the valid pointer that is left, which is of the one before.
+    pub(crate) fn by_name(named: (u64, ContentId), before: Option<&Pointer>) -> Pointer {
+        let previous = before.map_or(0, |before| before.generation);
+        let previous_content = before.map_or(ContentId([0; 16]), |before| before.content);
+        Pointer { previous, previous_content, ..Pointer::of(named) }
+    }
+
     /// Pointer to that generation and content; everything else is unknown.
     pub(crate) fn of((generation, content): (u64, ContentId)) -> Pointer {
         let previous_content = ContentId([0; 16]);
@@ -87,18 +97,23 @@ pub(crate) enum Current {
 
 #[cfg(feature = "publisher")]
 impl Current {
-    /// The current generation and its pointer, or the pointer before where that is damaged. A number that no pointer has and no snapshot
-    /// (`is_kept`) is damage itself.
-    pub(crate) fn settled(self, is_kept: impl FnOnce(u64) -> bool) -> (u64, Option<Pointer>) {
+    /// The current generation and its pointer, by the name of its snapshot (`kept`) where that is damaged. A number that no pointer has
+    /// and no snapshot is damage itself.
+    pub(crate) fn settled(
+        self,
+        kept: impl FnOnce(u64) -> Result<Option<(u64, ContentId)>, StoreError>,
+    ) -> (u64, Option<Pointer>) {
         match self {
             Current::Nothing => (0, None),
-            Current::Damaged(generation, Some(newest))
-                if generation > newest.generation && !is_kept(generation) =>
-            {
-                (newest.generation, Some(newest))
-            }
             Current::Pointer(pointer) => (pointer.generation, Some(pointer)),
-            Current::Damaged(generation, other) => (generation, other),
+            Current::Damaged(generation, Some(newest)) if newest.generation == generation => {
+                (generation, Some(newest))
+            }
+            Current::Damaged(generation, other) => match (kept(generation), other) {
+                (Ok(Some(named)), other) => (generation, Some(Pointer::by_name(named, other.as_ref()))),
+                (Ok(None), Some(newest)) => (newest.generation, Some(newest)),
+                (_, other) => (generation, other),
+            },
         }
     }
 }
@@ -205,6 +220,11 @@ impl Head {
     #[cfg(feature = "publisher")]
     pub(crate) fn stopped(&self) -> Option<i64> {
         (self.stop_state() != Stop::No).then(|| self.load(STOP_SINCE).cast_signed())
+    }
+
+    /// Start of the stop, and time at which the last one ended; 0 if there is none.
+    pub(crate) fn stop_times(&self) -> (i64, i64) {
+        (self.load(STOP_SINCE).cast_signed(), self.load(RESUMED).cast_signed())
     }
 
     pub(crate) fn stop_state(&self) -> Stop {
@@ -344,14 +364,27 @@ fn doubt_text(damaged: u64) -> String {
     )
 }
 
-/// The state of a head that is [`Current::Damaged`].
-pub(crate) fn damaged_text(generation: u64, other: Option<&Pointer>) -> String {
-    match other {
+/// The state of a head that is [`Current::Damaged`], and the way out of it. `is_kept`: the snapshot of that generation is there.
+pub(crate) fn damaged_text(generation: u64, other: Option<&Pointer>, is_kept: bool) -> String {
+    let problem = match other {
         Some(newest) if newest.generation == generation => {
-            format!("it names an older generation than {generation}, which was published last")
+            format!("it names an older generation than {generation}, which was published last and answers")
         }
-        _ => format!("its pointer to generation {generation} is not valid"),
-    }
+        _ if is_kept => {
+            format!(
+                "its pointer to generation {generation} is not valid; the snapshot of that number answers"
+            )
+        }
+        other => {
+            let answers =
+                other.map_or("nothing".to_owned(), |other| format!("generation {}", other.generation));
+            format!(
+                "its pointer to generation {generation} is not valid, and no snapshot of generation {generation} is there: in workers that start \
+                 {answers} answers. Type at once `flagstone kill FLAG` for what is to stay off"
+            )
+        }
+    };
+    format!("{problem}; the next publish, rollback or change of a flag mends it")
 }
 
 /// Decodes the fields written once, and checks them.
@@ -569,10 +602,19 @@ impl Head {
         revived
     }
 
-    /// Stops everything, or ends the stop.
-    pub(crate) fn stop(&self, since: Option<i64>) {
-        self.store(STOP_SINCE, since.unwrap_or(0).cast_unsigned());
-        self.store(STOP, u64::from(since.is_some()));
+    /// Stops everything.
+    pub(crate) fn stop(&self, since: i64) {
+        self.store(STOP_SINCE, since.cast_unsigned());
+        self.store(STOP, 1);
+        self.touch();
+    }
+
+    /// Ends the stop. Later than it began, so that workers that hold it see its end, whatever the clock says.
+    pub(crate) fn resume(&self, now: i64) {
+        let (since, _) = self.stop_times();
+        self.store(RESUMED, now.max(since.saturating_add(1)).cast_unsigned());
+        self.store(STOP_SINCE, 0);
+        self.store(STOP, 0);
         self.touch();
     }
 

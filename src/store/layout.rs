@@ -2,9 +2,7 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
-#[cfg(feature = "publisher")]
 use crate::error::StoreError;
-#[cfg(feature = "publisher")]
 use crate::files::Folder;
 use crate::snapshot::ContentId;
 
@@ -27,7 +25,6 @@ pub(crate) fn snapshot_name(generation: u64, content: ContentId) -> String {
 }
 
 /// Parses a name in `snapshots`; `None` if it is not exactly such a name.
-#[cfg(feature = "publisher")]
 pub(crate) fn parse_snapshot_name(name: &str) -> Option<(u64, ContentId)> {
     let (generation, content) = name.strip_suffix(".snapshot")?.split_once('-')?;
     let (generation, content) = (generation.parse().ok()?, content.parse().ok()?);
@@ -35,7 +32,6 @@ pub(crate) fn parse_snapshot_name(name: &str) -> Option<(u64, ContentId)> {
 }
 
 /// The retained generations, ascending.
-#[cfg(feature = "publisher")]
 pub(crate) fn retained(store: &Folder) -> Result<Vec<(u64, ContentId)>, StoreError> {
     let snapshots = store.expect_folder(SNAPSHOTS)?;
     let names = snapshots.names();
@@ -46,13 +42,12 @@ pub(crate) fn retained(store: &Folder) -> Result<Vec<(u64, ContentId)>, StoreErr
     Ok(found)
 }
 
-/// True if that generation's snapshot is there, or that cannot be seen.
-#[cfg(feature = "publisher")]
-pub(crate) fn is_kept(store: &Folder, generation: u64) -> bool {
-    retained(store).map_or(true, |kept| kept.iter().any(|kept| kept.0 == generation))
+/// That generation, if its snapshot is there.
+pub(crate) fn kept(store: &Folder, generation: u64) -> Result<Option<(u64, ContentId)>, StoreError> {
+    Ok(retained(store)?.into_iter().find(|kept| kept.0 == generation))
 }
 
-#[cfg(all(test, feature = "publisher"))]
+#[cfg(test)]
 mod tests {
     use super::*;
 

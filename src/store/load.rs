@@ -3,7 +3,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use super::head::{Current, Head, Identity, KillSlot, Pointer, SLOT_COUNT, SlotsTrust, Stop, damaged_text};
-use super::layout::{HEAD, SNAPSHOTS};
+use super::layout::{HEAD, SNAPSHOTS, kept};
 use super::open::{HeadFile, MapPolicy, Opened, head_file, map_head, open_snapshot};
 use super::options::ReaderOptions;
 use super::shared::PAGE_SIZE;
@@ -28,6 +28,8 @@ const LONGEST_PAUSE: u64 = 300_000;
 const MOVES: usize = 4;
 /// Notices kept until they are taken.
 const NOTICES: usize = 16;
+/// The problem of a head that is not the one that was followed.
+const REPLACED: &str = "another file took its place while a snapshot was opened";
 /// Milliseconds between two notices of one kind: anyone who can write the head could fill the log otherwise.
 const NOTICE_INTERVAL: u64 = 60_000;
 
@@ -61,6 +63,8 @@ struct Read {
     doubt: Option<String>,
     told: SlotsTrust,
     stop: Stop,
+    /// Its start, and the end of the last one.
+    stop_times: (i64, i64),
     current: Current,
 }
 
@@ -124,6 +128,10 @@ pub(crate) struct Loader {
     epoch: u64,
     killed: Vec<KnownKill>,
     stopped: Option<bool>,
+    /// Start of the stop that was read last.
+    stop_since: i64,
+    /// The head went back, and lacks that stop: it holds until the head says that a later one ended.
+    stop_held: bool,
     /// Kills and stop of a head that another one replaced: they hold for its content, until that of the new head answers.
     former_kills: Vec<Vec<u8>>,
     former_stop: bool,
@@ -179,6 +187,8 @@ impl Loader {
             epoch: 0,
             killed: Vec::new(),
             stopped: None,
+            stop_since: 0,
+            stop_held: false,
             former_kills: Vec::new(),
             former_stop: false,
             kills_known: false,
@@ -243,6 +253,7 @@ impl Loader {
             doubt,
             slots,
             stop: head.stop_state(),
+            stop_times: head.stop_times(),
             current: head.current(),
         };
         (!head.lost()).then_some(read)
@@ -253,28 +264,62 @@ impl Loader {
         match &read.identity {
             Ok(found) if *found == self.identity => {}
             Ok(found) => {
-                return self.bad_head(overwritten_by(found));
+                return self.broken(overwritten_by(found));
             }
-            Err(problem) => return self.bad_head(problem.clone()),
+            Err(problem) => return self.broken(problem.clone()),
         }
         self.follow_switches(&read);
         match read.current {
             Current::Nothing if self.highest == 0 && self.serving.is_none() => {}
-            Current::Nothing if self.highest == 0 => self.bad_head(
+            Current::Nothing if self.highest == 0 => self.broken(
                 "it names no generation; the last one of the head before it answers on, with the flags that were killed then".to_owned(),
             ),
             Current::Nothing => {
-                self.bad_head(format!("it went back from generation {} to none", self.highest))
+                let highest = self.highest;
+                self.broken(format!(
+                    "it went back from generation {highest} to none; type: flagstone rollback --to {highest}"
+                ))
             }
             Current::Pointer(pointer) => self.follow(&pointer),
             Current::Damaged(generation, other) => {
-                self.bad_head(damaged_text(generation, other.as_ref()));
-                if self.serving.is_none()
-                    && let Some(other) = other
-                {
-                    self.fall_back(other.generation, other.content, other.published_at);
-                }
+                self.follow_damaged(generation, other.as_ref())
             }
+        }
+    }
+
+    /// Follows a head whose newest pointer is damaged: by the name of its snapshot, or by the pointer that is left.
+    fn follow_damaged(&mut self, generation: u64, other: Option<&Pointer>) {
+        let is_older = other.is_some_and(|newest| newest.generation == generation);
+        let named = match if is_older { Ok(None) } else { self.by_name(generation) } {
+            Ok(named) => named,
+            Err(error) => {
+                let (content, retry_at) = (ContentId([0; 16]), self.now.saturating_add(FIRST_PAUSE));
+                self.refused = Some(Refused { generation, content, pause: FIRST_PAUSE, retry_at });
+                return self.bad_head(error);
+            }
+        };
+        if let Some(named) = named {
+            let before = self.error.clone();
+            self.follow(&Pointer::by_name(named, other));
+            if self.source != Source::Current {
+                return;
+            }
+            self.error = before;
+        } else if let Some(other) = other.filter(|_| self.serving.is_none()) {
+            self.fall_back(other.generation, other.content, other.published_at);
+        }
+        let problem = damaged_text(generation, other, named.is_some());
+        self.bad_head(StoreError::Mismatch { path: self.directory.path.join(HEAD), problem });
+    }
+
+    /// That generation, if its snapshot lies beside this head.
+    fn by_name(&self, generation: u64) -> Result<Option<(u64, ContentId)>, StoreError> {
+        let store = Folder::store(&self.directory.path)?;
+        let named = kept(&store, generation)?;
+        let head = store.path().join(HEAD);
+        match store.entry_id(HEAD).map_err(|source| StoreError::io("look at the head", &head, source))? {
+            found if found == self.head_id => Ok(named),
+            _ => Err(StoreError::Mismatch { path: head, problem: REPLACED.to_owned() }),
         }
     }
 
@@ -301,27 +346,47 @@ impl Loader {
                 killed.push(KnownKill { slot: *slot, sequence, key, held: false });
             }
         }
+        let found = killed.len();
         for known in std::mem::take(&mut self.killed) {
             // A slot that changed while it was read says nothing.
-            let found = read.slots.iter().find(|(slot, _)| *slot == known.slot);
+            let slot = read.slots.iter().find(|(slot, _)| *slot == known.slot);
             let held = known.held || went_back;
             let told = if held { SlotsTrust::No } else { read.told };
-            let over = found.is_some_and(|(_, found)| found.ends(known.sequence, &known.key, told));
-            if !over && !killed.iter().any(|kill| kill.key == known.key) {
-                killed.push(KnownKill { held, ..known });
+            let over = slot.is_some_and(|(_, slot)| slot.ends(known.sequence, &known.key, told));
+            match killed.iter_mut().find(|kill| kill.key == known.key) {
+                // The very kill: its slot may be overwritten as well at the next look.
+                Some(kill) if (kill.slot, kill.sequence) == (known.slot, known.sequence) => kill.held = held,
+                None if !over => killed.push(KnownKill { held, ..known }),
+                _ => {}
             }
         }
         self.killed = killed;
         self.kills_known |= read.doubt.is_none();
-        let doubt = read.doubt.clone().or_else(|| held_text(&self.killed));
+        self.follow_stop(read, went_back);
+        let lacks_stop = self.stop_held && read.stop != Stop::Yes;
+        let doubt = read.doubt.clone().or_else(|| held_text(self.killed.iter().skip(found), lacks_stop));
         let doubt = doubt.map(|doubt| format!("{}/head: {doubt}", printable(&self.directory.path)));
         if let Some(doubt) = doubt.as_ref().filter(|doubt| self.doubt.as_ref() != Some(doubt)) {
             self.notice(Notice::Head, doubt.clone());
         }
         self.doubt = doubt;
+    }
+
+    fn follow_stop(&mut self, read: &Read, went_back: bool) {
+        let (since, ended) = read.stop_times;
+        self.stop_held = (self.stop_held || went_back) && self.stopped == Some(true);
         self.stopped = match read.stop {
-            Stop::Yes => Some(true),
-            Stop::No => Some(false),
+            Stop::Yes => {
+                // The words of the very stop may be overwritten as well at the next look.
+                self.stop_held &= since == self.stop_since;
+                self.stop_since = since;
+                Some(true)
+            }
+            Stop::No if self.stop_held && ended <= self.stop_since => Some(true),
+            Stop::No => {
+                self.stop_held = false;
+                Some(false)
+            }
             // A stop that was never read may be on.
             Stop::Unclear => Some(self.stopped.unwrap_or(true)),
         };
@@ -468,6 +533,7 @@ impl Loader {
             self.epoch = 0;
             self.former_kills.extend(self.killed.drain(..).map(|known| known.key));
             self.former_stop |= self.stopped.take().unwrap_or(false);
+            self.stop_held = false;
             self.kills_known = false;
             self.doubt = None;
             self.refused = None;
@@ -633,7 +699,7 @@ impl Loader {
     fn follow(&mut self, pointer: &Pointer) {
         if pointer.generation < self.highest {
             let (found, expected) = (pointer.generation, self.highest);
-            return self.bad_head(format!(
+            return self.broken(format!(
                 "it went back in place from generation {expected} to {found}; type: flagstone rollback --to {expected}"
             ));
         }
@@ -728,8 +794,7 @@ impl Loader {
             store.entry_id(HEAD).map_err(|source| StoreError::io("look at the head", &head, source))?;
         if found != self.head_id {
             self.moved = true;
-            let problem = "another file took its place while a snapshot was opened".to_owned();
-            return Err(StoreError::Mismatch { path: head, problem }.into());
+            return Err(StoreError::Mismatch { path: head, problem: REPLACED.to_owned() }.into());
         }
         let policy = if self.copies { MapPolicy::Private } else { self.options.map };
         let limit = self.options.size_limit;
@@ -758,11 +823,14 @@ impl Loader {
         self.error = None;
     }
 
-    fn bad_head(&mut self, problem: String) {
-        let path = self.directory.path.join(HEAD);
-        let text = StoreError::Head { path, problem }.to_string();
+    fn bad_head(&mut self, error: StoreError) {
+        let text = error.to_string();
         let new = self.error.as_ref() != Some(&text);
         self.bad(Notice::Head, text, new);
+    }
+
+    fn broken(&mut self, problem: String) {
+        self.bad_head(StoreError::Head { path: self.directory.path.join(HEAD), problem });
     }
 
     fn bad(&mut self, about: Notice, text: String, new: bool) {
@@ -796,16 +864,23 @@ fn permissions(directory: &Path, head: &Metadata) -> io::Result<[[u32; 3]; 2]> {
     Ok([&directory, head].map(|found| [found.uid(), found.gid(), found.mode()]))
 }
 
-/// The kills that a head lacks since it went back, and how to end them; none if it lacks none.
-fn held_text(killed: &[KnownKill]) -> Option<String> {
-    let held = killed.iter().filter(|known| known.held).map(|known| String::from_utf8_lossy(&known.key));
+/// The kills and the stop that a head lacks since it went back, and how to end them; none if it lacks none.
+fn held_text<'a>(kills: impl Iterator<Item = &'a KnownKill>, is_stopped: bool) -> Option<String> {
+    let held = kills.filter(|known| known.held).map(|known| String::from_utf8_lossy(&known.key));
     let held = held.collect::<Vec<_>>().join(", ");
-    (!held.is_empty()).then(|| {
-        format!(
-            "it went back in place, as an older copy of it would, and lacks kills that this process has read: {held} stays off here. Type \
-             `flagstone kill` for what is to stay off everywhere; what is to be on is killed and revived once more"
-        )
-    })
+    let kills = format!(
+        "kills that this process has read: {held} stays off here. Type `flagstone kill` for what is to stay off everywhere; what is to be on is \
+         killed and revived once more"
+    );
+    let stop = "the stop that this process has read: everything stays off here. Type `flagstone stop-all` for everything to stay off everywhere, \
+                or `flagstone resume-all`";
+    let lacks = match (held.is_empty(), is_stopped) {
+        (true, false) => return None,
+        (true, true) => stop.to_owned(),
+        (false, false) => kills,
+        (false, true) => format!("{stop}; and {kills}"),
+    };
+    Some(format!("it went back in place, as an older copy of it would, and lacks {lacks}"))
 }
 
 fn overwritten_by(other: &Identity) -> String {

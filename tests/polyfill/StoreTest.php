@@ -167,6 +167,64 @@ final class StoreTest extends TestCase
         self::assertSame([], $running->killed);
     }
 
+    public function test_a_kill_and_the_stop_hold_where_an_older_head_is_written_over_in_two_writes(): void
+    {
+        // The kill ended with the second write, as nothing told by then that the head had gone back; the stop ended with the first.
+        foreach (['kill' => [['portal'], false], 'stop-all' => [[], true]] as $command => $expected) {
+            foreach ([272, 4_096, 65_536] as $first) {
+                $store = self::store(['portal' => true]);
+                $older = file_get_contents("$store/head");
+                self::command('--store', $store, $command, ...($command === 'kill' ? ['portal'] : ['--yes']), ...['--reason', 'test']);
+                $running = new Store($store);
+                $file = fopen("$store/head", 'c');
+                foreach ([substr($older, 0, $first), substr($older, $first)] as $bytes) {
+                    fwrite($file, $bytes);
+                    fflush($file);
+                    $running->checkForUpdate();
+                    self::assertSame($expected, [$running->killed, $running->stopped], "$command, $first");
+                }
+                fclose($file);
+                self::assertSame(true, str_contains((string) $running->lastError(), 'stays off here'));
+                self::command('--store', $store, $command === 'kill' ? 'revive' : 'resume-all', ...($command === 'kill' ? ['portal'] : []));
+                $running->checkForUpdate();
+                self::assertSame([[], false, null], [$running->killed, $running->stopped, $running->lastError()], "$command, $first");
+            }
+        }
+    }
+
+    public function test_a_damaged_pointer_costs_no_content_while_its_snapshot_is_there(): void
+    {
+        // A process that started then answered from the generation before, where what the newest one switches off is on.
+        $store = self::store(['portal' => true]);
+        self::publish($store, ['portal' => false]);
+        $running = new Store($store);
+        $file = fopen("$store/head", 'c');
+        foreach ([345, 409] as $at) {
+            fseek($file, $at);
+            fwrite($file, "\xff");
+            fflush($file);
+            $running->checkForUpdate();
+            foreach ([$running, new Store($store)] as $reader) {
+                self::assertSame([2, 'last_good'], [$reader->generation, $reader->source], (string) $at);
+                self::assertSame(true, str_contains((string) $reader->lastError(), 'the snapshot of that number answers; the next publish'));
+            }
+        }
+        self::publish($store, ['portal' => true]);
+        $running->checkForUpdate();
+        self::assertSame([3, 'current', null], [$running->generation, $running->source, $running->lastError()]);
+
+        $store = self::store(['portal' => true]);
+        self::publish($store, ['portal' => false]);
+        $file = fopen("$store/head", 'c');
+        fseek($file, 345);
+        fwrite($file, "\xff");
+        fclose($file);
+        array_map(unlink(...), glob("$store/snapshots/*2-*"));
+        $starting = new Store($store);
+        self::assertSame([1, 'previous'], [$starting->generation, $starting->source]);
+        self::assertSame(true, str_contains((string) $starting->lastError(), 'no snapshot of generation 2'));
+    }
+
     public function test_kills_and_the_stop_hold_where_the_head_is_overwritten_and_a_process_that_starts_then_has_everything_off(): void
     {
         // It once took zeros for "nothing is killed", and a stop with damaged words for none.

@@ -169,7 +169,7 @@ fn agreed(plan: &Plan, store: &Store, yes: bool, output: &mut Output) -> Result<
 fn plan(store: &Store, to: Option<&Target>) -> Result<Plan, Failure> {
     let status = store.status().map_err(Failure::changing)?;
     let current = status.generation;
-    if current == 0 {
+    if current == 0 && status.head_error.is_none() {
         return Err(Failure::Refused(
             "nothing is published yet, so there is nothing to roll back".to_owned(),
         ));

@@ -1,6 +1,6 @@
 //! The audit trail: who is named in it, how it is read, and that nobody forges a line of it.
 
-use crate::shop::{Shop, ran};
+use crate::shop::{FLAGS, Shop, ran};
 
 fn account() -> String {
     ran(std::process::Command::new("id").arg("-un").output().unwrap()).out.trim().to_owned()
@@ -229,6 +229,26 @@ fn a_resume_that_may_revive_killed_flags_is_refused_and_told_of_everywhere() {
     let forced = shop.run(["resume-all", "--force"]).exits(0);
     assert!(forced.err.contains("the audit trail cannot be relied on"), "{}", forced.err);
     shop.run(["ask", "search", "--company", "2"]).exits(0);
+}
+
+/// The line that every error named was refused.
+#[test]
+fn the_head_of_a_new_store_put_back_is_mended_by_the_line_that_errors_name() {
+    let shop = Shop::empty();
+    shop.write("flags.json", FLAGS);
+    shop.run(["init", "store", "--environment", "production"]).exits(0);
+    let new = std::fs::read(shop.directory.join("store/head")).unwrap();
+    shop.run(["publish", "flags.json"]).exits(0);
+    shop.run(["disable", "search", "--reason", "wrong totals"]).exits(0);
+    let head = std::fs::OpenOptions::new().write(true).open(shop.directory.join("store/head")).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&head, &new, 0).unwrap();
+    for refused in [shop.run(["rollback", "--yes"]), shop.run(["publish", "flags.json"])] {
+        let refused = refused.exits(1);
+        assert!(refused.err.contains("flagstone rollback --to 2"), "{}", refused.err);
+    }
+    shop.run(["rollback", "--to", "2", "--yes"]).exits(0);
+    shop.run(["ask", "search", "--company", "2"]).exits(1);
+    assert!(!shop.run(["status"]).exits(0).out.contains("trouble"));
 }
 
 /// An older copy of the head was taken for the newest, and rollbacks led further back.
