@@ -412,6 +412,98 @@ fn a_kill_reports_once_workers_have_followed_another_head() {
     assert!(replaced.elapsed() >= Duration::from_secs(1));
 }
 
+/// Asks the kernel about a lease on this file, or sets it.
+fn lease(file: &std::fs::File, command: libc::c_int, kind: libc::c_int) -> libc::c_int {
+    use std::os::fd::AsRawFd;
+    // SAFETY: reads and changes only this file's lease.
+    unsafe { libc::fcntl(file.as_raw_fd(), command, kind) }
+}
+
+#[test]
+fn a_switch_is_made_in_the_store_that_the_path_leads_to_when_it_ends() {
+    // It was made in the directory that it had opened, and reported although another one was in its place.
+    // SAFETY: ignores a signal that only tells of a lease.
+    unsafe { libc::signal(libc::SIGIO, libc::SIG_IGN) };
+    let acts: [fn(&Store) -> flagstone::publish::SwitchOutcome; 2] =
+        [|store| store.kill("other", change()).unwrap(), |store| store.stop_all(change()).unwrap()];
+    for act in acts {
+        let dir = trusted_dir();
+        let (path, store) = disabled(&dir);
+        let standby = dir.join("standby");
+        let copied = std::process::Command::new("cp").arg("-a").args([&path, &standby]).status();
+        assert!(copied.unwrap().success());
+        // The switch opens the directory, and waits for the head.
+        let held = std::fs::File::open(path.join("head")).unwrap();
+        assert_eq!(lease(&held, libc::F_SETLEASE, libc::F_RDLCK), 0);
+        std::thread::scope(|scope| {
+            let switch = scope.spawn(|| act(&store));
+            while !switch.is_finished() && lease(&held, libc::F_GETLEASE, 0) == libc::F_RDLCK {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            std::fs::rename(&path, dir.join("damaged")).unwrap();
+            std::fs::rename(&standby, &path).unwrap();
+            assert_eq!(lease(&held, libc::F_SETLEASE, libc::F_UNLCK), 0);
+            assert!(switch.join().unwrap().changed);
+        });
+        assert!(!on(&reader(&path).view(), "other"));
+        assert!(!on(&reader(&dir.join("damaged")).view(), "other"));
+    }
+}
+
+#[test]
+fn a_switch_in_a_store_that_is_moved_away_is_no_success() {
+    // It was reported as done, and the store that was put there afterwards lacked it.
+    // SAFETY: ignores a signal that only tells of a lease.
+    unsafe { libc::signal(libc::SIGIO, libc::SIG_IGN) };
+    let dir = trusted_dir();
+    let (path, store) = disabled(&dir);
+    let standby = dir.join("standby");
+    publish(&new_store(&standby), &two(true, ""));
+    let link = dir.join("link");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let by_link = Store::open(&link).unwrap();
+    let relink = || {
+        std::fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink(&standby, &link).unwrap();
+    };
+    let remove = || std::fs::rename(&path, dir.join("damaged")).unwrap();
+    for (store, exchange) in [(&by_link, &relink as &dyn Fn()), (&store, &remove)] {
+        let held = std::fs::File::open(path.join("head")).unwrap();
+        assert_eq!(lease(&held, libc::F_SETLEASE, libc::F_RDLCK), 0);
+        std::thread::scope(|scope| {
+            let switch = scope.spawn(|| store.kill("other", change()));
+            while !switch.is_finished() && lease(&held, libc::F_GETLEASE, 0) == libc::F_RDLCK {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            exchange();
+            assert_eq!(lease(&held, libc::F_SETLEASE, libc::F_UNLCK), 0);
+            let error = switch.join().unwrap().unwrap_err();
+            assert!(!error.is_refusal() && error.to_string().contains("type it again"), "{error}");
+        });
+    }
+}
+
+#[test]
+fn a_publish_into_a_store_that_is_moved_away_says_so() {
+    // It named the generation that it made, and the store at that path lacked it.
+    // SAFETY: ignores a signal that only tells of a lease.
+    unsafe { libc::signal(libc::SIGIO, libc::SIG_IGN) };
+    let dir = trusted_dir();
+    let (path, store) = disabled(&dir);
+    let held = std::fs::File::open(path.join("head")).unwrap();
+    assert_eq!(lease(&held, libc::F_SETLEASE, libc::F_RDLCK), 0);
+    std::thread::scope(|scope| {
+        let publish = scope.spawn(|| store.publish(&two(false, "new"), change()));
+        while !publish.is_finished() && lease(&held, libc::F_GETLEASE, 0) == libc::F_RDLCK {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::fs::rename(&path, dir.join("damaged")).unwrap();
+        assert_eq!(lease(&held, libc::F_SETLEASE, libc::F_UNLCK), 0);
+        let warning = publish.join().unwrap().unwrap().audit_warning.unwrap_or_default();
+        assert!(warning.contains("publish again"), "{warning}");
+    });
+}
+
 #[test]
 fn a_rollback_passes_over_a_generation_that_never_ran() {
     // A publisher that died left its snapshot, and the next rollback published it.

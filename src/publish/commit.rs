@@ -648,6 +648,12 @@ pub(crate) fn write_generation(
         warnings.push(format!("it is published, but the audit trail holds only the intention: {error}"));
     }
     warnings.extend(session.restored.take());
+    if session.is_at(session.path()).is_ok_and(|is_there| !is_there) {
+        let path = printable(session.path());
+        warnings.push(format!(
+            "another store, or another head, is at {path} by now, and lacks it: publish again"
+        ));
+    }
     drop(lock);
     remove_old(session, &next, kept);
     Ok(Published {

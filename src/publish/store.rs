@@ -16,6 +16,8 @@ pub(crate) const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone)]
 pub struct Store {
     pub(crate) directory: PathBuf,
+    /// The path that it was opened by: a link in it may lead elsewhere by now.
+    pub(crate) given: PathBuf,
     pub(crate) identity: Identity,
     pub(crate) trust: Trust,
     /// The owner of the directory when it was judged.
@@ -34,8 +36,8 @@ impl Store {
         let head = head_file(&folder, Access::Read)?;
         let judged = folder.judged().clone();
         let (identity, trust) = (head.identity.clone(), head.trust(&judged));
-        let (owner, directory) = (judged.owner, judged.path);
-        Ok(Store { identity, trust, owner, directory, lock_timeout: LOCK_TIMEOUT })
+        let (owner, directory, given) = (judged.owner, judged.path, directory.to_owned());
+        Ok(Store { identity, trust, owner, directory, given, lock_timeout: LOCK_TIMEOUT })
     }
 
     /// Replaces the ten seconds that a change waits for another one to end.

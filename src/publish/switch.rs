@@ -48,17 +48,19 @@ impl Store {
         finding: Option<&Finding>,
         change: &Change,
     ) -> Result<SwitchOutcome, StoreError> {
-        let mut switched = self.switch(Action::Kill, Some(flag), finding, change, |session, locked| {
-            kill(session, flag, session.now, locked)
-        })?;
-        // Read after the kill: a publish that renames the flag meanwhile finds it killed.
-        for other in self.other_keys(flag) {
-            let also = self.switch(Action::Kill, Some(&other), finding, change, |session, locked| {
-                kill(session, &other, session.now, locked)
-            });
-            switched.add_or_warn(&other, also);
-        }
-        Ok(switched)
+        self.on_the_head(Action::Kill, change, |session| {
+            let act = |flag: &str| {
+                throw(session, (Action::Kill, Some(flag), finding), change, |locked| {
+                    kill(session, flag, session.now, locked)
+                })
+            };
+            let mut switched = act(flag)?;
+            // Read after the kill: a publish that renames the flag meanwhile finds it killed.
+            for other in self.other_keys(flag) {
+                switched.add_or_warn(&other, act(&other));
+            }
+            Ok(switched)
+        })
     }
 
     /// The other keys under which a flag answers, and those of earlier generations, from which long requests may still be answered; none if
@@ -88,15 +90,18 @@ impl Store {
     /// When the key is no valid key of a flag, or the head cannot be written.
     pub fn revive(&self, flag: &str, change: Change) -> Result<SwitchOutcome, StoreError> {
         valid_key(flag)?;
-        let revive = |flag: &str| {
-            self.switch(Action::Revive, Some(flag), None, &change, |session, _| {
-                Ok(session.head.revive(flag.as_bytes()))
-            })
-        };
-        let mut switched = revive(flag)?;
-        for other in self.other_keys(flag) {
-            switched.add_or_warn(&other, revive(&other));
-        }
+        let mut switched = self.on_the_head(Action::Revive, &change, |session| {
+            let act = |flag: &str| {
+                throw(session, (Action::Revive, Some(flag), None), &change, |_| {
+                    Ok(session.head.revive(flag.as_bytes()))
+                })
+            };
+            let mut switched = act(flag)?;
+            for other in self.other_keys(flag) {
+                switched.add_or_warn(&other, act(&other));
+            }
+            Ok(switched)
+        })?;
         if let Ok(Some(damaged)) = self.kills_unknown() {
             switched.warn(format!("{}: {damaged}", printable(&self.directory.join(HEAD))));
         }
@@ -109,12 +114,14 @@ impl Store {
     ///
     /// When the head cannot be written.
     pub fn stop_all(&self, change: Change) -> Result<SwitchOutcome, StoreError> {
-        self.switch(Action::StopAll, None, None, &change, |session, _| {
-            let changed = session.head.stop_state() != Stop::Yes;
-            if changed {
-                session.head.stop(session.now);
-            }
-            Ok(changed)
+        self.on_the_head(Action::StopAll, &change, |session| {
+            throw(session, (Action::StopAll, None, None), &change, |_| {
+                let changed = session.head.stop_state() != Stop::Yes;
+                if changed {
+                    session.head.stop(session.now);
+                }
+                Ok(changed)
+            })
         })
     }
 
@@ -142,20 +149,22 @@ impl Store {
                 })
                 .collect();
             let has_moved = Cell::new(false);
-            let switched = self.switch(Action::ResumeAll, None, None, &change, |session, locked| {
-                let state = |head: &Head| (head.audited(), head.slots());
-                let is_damaged = session.head.damaged(session.head.slots().iter()) > 0;
-                has_moved.set((is_damaged || damaged.is_some()) && state(&session.head) != state(&head));
-                if has_moved.get() {
-                    return Ok(false);
-                }
-                for (flag, since) in &killed {
-                    valid_key(flag)?;
-                    kill(session, flag, *since, locked)?;
-                }
-                let changed = session.head.stopped().is_some();
-                session.head.resume(session.now);
-                Ok(session.head.settle_slots() || changed)
+            let switched = self.on_the_head(Action::ResumeAll, &change, |session| {
+                throw(session, (Action::ResumeAll, None, None), &change, |locked| {
+                    let state = |head: &Head| (head.audited(), head.slots());
+                    let is_damaged = session.head.damaged(session.head.slots().iter()) > 0;
+                    has_moved.set((is_damaged || damaged.is_some()) && state(&session.head) != state(&head));
+                    if has_moved.get() {
+                        return Ok(false);
+                    }
+                    for (flag, since) in &killed {
+                        valid_key(flag)?;
+                        kill(session, flag, *since, locked)?;
+                    }
+                    let changed = session.head.stopped().is_some();
+                    session.head.resume(session.now);
+                    Ok(session.head.settle_slots() || changed)
+                })
             });
             if has_moved.get() {
                 continue;
@@ -238,50 +247,57 @@ impl Store {
         copies_on_write(magic(&head.file)?, ioctl_getflags(&head.file).ok())
     }
 
-    fn switch(
+    /// Changes the head that the path leads to when the change ends.
+    fn on_the_head(
         &self,
         action: Action,
-        flag: Option<&str>,
-        finding: Option<&Finding>,
         change: &Change,
-        act: impl Fn(&Session, bool) -> Result<bool, StoreError>,
+        act: impl Fn(&Session) -> Result<SwitchOutcome, StoreError>,
     ) -> Result<SwitchOutcome, StoreError> {
-        let mut replaced = 0;
-        loop {
-            let session = self.head_session(change, "switching")?;
-            let mut switched = throw(&session, (action, flag, finding), change, &act)?;
-            // A restore may have put another head in the place of the changed one.
-            match session.has_the_head() {
-                Ok(false) if replaced < REPLACED_ATTEMPTS => replaced += 1,
-                Ok(_) => {
-                    if matches!(action, Action::Kill | Action::StopAll) {
-                        wait_for_readers(&session);
-                    }
-                    return Ok(switched);
+        let mut problem = "it was done, and another head took the place of this one".to_owned();
+        for attempt in 0..=REPLACED_ATTEMPTS {
+            let acted =
+                self.head_session(change, "switching").and_then(|session| Ok((act(&session)?, session)));
+            let (mut switched, session) = match acted {
+                Err(error) if attempt > 0 => {
+                    problem = format!("{problem}: {error}").replace("; nothing was changed", "");
+                    break;
                 }
-                Err(error) => {
-                    switched.warn(format!(
-                        "it is done, unless another head took the place of this one meanwhile: {error}"
-                    ));
-                    return Ok(switched);
-                }
+                acted => acted?,
+            };
+            if matches!(action, Action::Kill | Action::StopAll) {
+                wait_for_readers(&session);
             }
+            match session.is_at(&self.given) {
+                Ok(false) => continue,
+                Ok(true) => {}
+                Err(error) => switched.warn(format!(
+                    "it is done, unless another head took the place of this one meanwhile: {error}"
+                )),
+            }
+            return Ok(switched);
         }
+        let problem = format!("{problem}. What runs from here on may lack it: type it again");
+        Err(StoreError::Mismatch { path: self.directory.join(HEAD), problem })
     }
 }
 
-/// Waits until no reader has a head that another one replaced a moment ago. A new store replaces none.
+/// Waits until no reader has a head that another one replaced a moment ago.
 fn wait_for_readers(session: &Session) {
     let (Ok(changed), Ok(identity)) = (session.folder.changed_at(), session.head.identity()) else { return };
-    let now = now();
-    let since =
-        |at: i64| now.checked_sub(at).and_then(|since| u64::try_from(since).ok()).map(Duration::from_micros);
-    let is_new = since(identity.created).is_none_or(|since| since < FOLLOW_TIME);
-    if let Some(rest) = since(changed).and_then(|since| FOLLOW_TIME.checked_sub(since))
-        && !is_new
-    {
+    if let Some(rest) = rest_of_wait(now(), changed, identity.created) {
         std::thread::sleep(rest.min(session.timeout));
     }
+}
+
+/// The rest of the time in which readers follow another head, by the times when the store's directory was changed and the store was made;
+/// none if it is over. A new store replaces none.
+fn rest_of_wait(now: i64, changed: i64, created: i64) -> Option<Duration> {
+    // None: the clock was set back since, which tells nothing of how long ago it was.
+    let since = |at: i64| u64::try_from(now.saturating_sub(at)).ok().map(Duration::from_micros);
+    let is_new = since(created).is_some_and(|since| since < FOLLOW_TIME);
+    let rest = FOLLOW_TIME.checked_sub(since(changed).unwrap_or_default());
+    rest.filter(|rest| !is_new && !rest.is_zero())
 }
 
 impl SwitchOutcome {
@@ -353,7 +369,7 @@ fn throw(
     session: &Session,
     (action, flag, finding): (Action, Option<&str>, Option<&Finding>),
     change: &Change,
-    act: &impl Fn(&Session, bool) -> Result<bool, StoreError>,
+    act: impl Fn(bool) -> Result<bool, StoreError>,
 ) -> Result<SwitchOutcome, StoreError> {
     let lock = match action {
         Action::Kill | Action::StopAll => session.try_lock_head(),
@@ -375,7 +391,7 @@ fn throw(
     // Writes all of its pages or none, so that an error means that nothing was changed.
     session.head.write_whole();
     session.kept()?;
-    let changed = act(session, lock.is_some())?;
+    let changed = act(lock.is_some())?;
     // Also if it was so before: the process that did it may have died before the readers were told.
     session.head.touch();
     session.kept()?;
@@ -437,6 +453,18 @@ fn copies_on_write(magic: u64, flags: Option<IFlags>) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_back_ends_no_wait() {
+        // A head that seemed to be replaced in the future was not waited for, nor any in a store that seemed to be made then.
+        let (hour, second) = (3_600_000_000, 1_000_000);
+        let now = 10 * hour;
+        assert_eq!(rest_of_wait(now, now + hour, hour), Some(FOLLOW_TIME));
+        assert_eq!(rest_of_wait(now, now + hour, now + hour), Some(FOLLOW_TIME));
+        assert_eq!(rest_of_wait(now, now - second, hour), Some(FOLLOW_TIME - Duration::from_secs(1)));
+        assert_eq!(rest_of_wait(now, now - 2 * second, hour), None);
+        assert_eq!(rest_of_wait(now, now, now - second), None, "a new store");
+    }
 
     #[test]
     fn file_systems_that_write_elsewhere_are_known() {

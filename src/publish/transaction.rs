@@ -138,9 +138,13 @@ impl Session {
         Lock::try_head(&self.folder, &self.holder)
     }
 
-    /// True if the path still leads to this session's head: a restore may replace it.
-    pub(crate) fn has_the_head(&self) -> Result<bool, StoreError> {
-        head_file(&self.folder, Access::Read).map(|file| file.id == self.head_id)
+    /// True if that path leads to this session's head: a restore may put another head, or another store, in its place.
+    pub(crate) fn is_at(&self, path: &Path) -> Result<bool, StoreError> {
+        let failed = |source| StoreError::io("look at the head", &path.join(HEAD), source);
+        match Folder::store(path).and_then(|folder| folder.entry_id(HEAD).map_err(failed)) {
+            Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(false),
+            found => Ok(found? == self.head_id),
+        }
     }
 
     /// Adds a record to the trail, and locks head and trail for as long as that takes.
