@@ -36,7 +36,13 @@ fn start() -> i64 {
 }
 
 fn record(seq: u64, at: i64, action: Action, flag: Option<&str>, (from, to): (u64, u64)) -> Record {
-    let actor = Actor { user: "deploy".to_owned(), account: None, uid: 1_000, host: "web-1".to_owned() };
+    let actor = Actor {
+        user: "deploy".to_owned(),
+        account: None,
+        uid: 1_000,
+        host: "web-1".to_owned(),
+        claimed: false,
+    };
     let record = Record::new(at, actor, "test", action, Outcome::Done);
     Record { seq, flag: flag.map(str::to_owned), from, to, ..record }
 }

@@ -346,8 +346,13 @@ fn no_text_forges_a_line_or_moves_a_cursor() {
     let path = dir.join("store");
     let store = new_store(&path);
     let evil = "a\nb\r{\"seq\":9}\u{1b}[2J\u{7f}\u{9b}31m\u{202e}\u{2028}\u{200b}\u{feff}\u{e0041}\u{0}\",\"hash\":\"";
-    let actor =
-        Actor { user: evil.to_owned(), account: Some(evil.to_owned()), uid: 1, host: evil.to_owned() };
+    let actor = Actor {
+        user: evil.to_owned(),
+        account: Some(evil.to_owned()),
+        uid: 1,
+        host: evil.to_owned(),
+        claimed: false,
+    };
     publish(&store, &definitions(r#"{"a":{"enabled":true}}"#));
     let change = Change { actor, reason: Some(evil.to_owned()), base: None };
     store

@@ -25,6 +25,13 @@ pub struct Actor {
     pub uid: u32,
     /// The machine's name.
     pub host: String,
+    /// True if a request to the agent named the person: the account is what the kernel says of its sender.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub claimed: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Actor {
@@ -48,6 +55,13 @@ impl Actor {
         }
     }
 
+    /// The sender of a request, as the kernel knows its user, and the person that it names.
+    pub fn asking(uid: u32, person: Option<&str>) -> Actor {
+        let account = user_name(uid).unwrap_or_else(|| uid.to_string());
+        let person = person.and_then(clean);
+        Actor { claimed: person.is_some(), ..Actor::new(person, account, uid) }
+    }
+
     /// Keeps the current actor for the rest of this process, which is about to become the user `account`.
     pub fn remember(account: &Account) {
         let before = Actor::found(None);
@@ -68,18 +82,20 @@ impl Actor {
     fn new(user: Option<String>, account: String, uid: u32) -> Actor {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         match user.filter(|user| *user != account) {
-            Some(user) => Actor { user, account: Some(account), uid, host },
-            None => Actor { user: account, account: None, uid, host },
+            Some(user) => Actor { user, account: Some(account), uid, host, claimed: false },
+            None => Actor { user: account, account: None, uid, host, claimed: false },
         }
     }
 }
 
-/// `alice (deploy@web-1)`, or `deploy@web-1`.
+/// `alice (deploy@web-1)`, or `deploy@web-1`; `alice, claimed (www-data@web-1)` of a request.
 impl fmt::Display for Actor {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match &self.account {
-            Some(account) => write!(f, "{} ({account}@{})", self.user, self.host),
-            None => write!(f, "{}@{}", self.user, self.host),
+        let account = self.account.as_deref().unwrap_or(&self.user);
+        match (self.claimed, &self.account) {
+            (true, _) => write!(f, "{}, claimed ({account}@{})", self.user, self.host),
+            (false, Some(_)) => write!(f, "{} ({account}@{})", self.user, self.host),
+            (false, None) => write!(f, "{account}@{}", self.host),
         }
     }
 }
@@ -152,5 +168,20 @@ mod tests {
         let account = actor.account.clone().unwrap();
         assert_eq!(actor.to_string(), format!("Alice ({account}@{})", actor.host));
         assert_eq!(Actor::named(Some(&account)).account, None);
+    }
+
+    #[test]
+    fn a_person_that_a_request_names_is_marked_as_claimed() {
+        let actor = Actor::asking(0, Some("Alice"));
+        assert_eq!(actor.to_string(), format!("Alice, claimed (root@{})", actor.host));
+        assert!(serde_json::to_string(&actor).unwrap().ends_with(r#","claimed":true}"#));
+        let actor = Actor::asking(0, None);
+        assert_eq!(actor.to_string(), format!("root@{}", actor.host));
+        assert!(!serde_json::to_string(&actor).unwrap().contains("claimed"));
+        // A claim to be the account itself is a claim all the same.
+        assert_eq!(
+            Actor::asking(0, Some("root")).to_string(),
+            format!("root, claimed (root@{})", actor.host)
+        );
     }
 }

@@ -116,7 +116,13 @@ mod tests {
     use crate::audit::actor::Actor;
 
     fn record(seq: u64, action: Action, outcome: Outcome, from: u64, to: u64) -> Record {
-        let actor = Actor { user: "root".to_owned(), account: None, uid: 0, host: "web-1".to_owned() };
+        let actor = Actor {
+            user: "root".to_owned(),
+            account: None,
+            uid: 0,
+            host: "web-1".to_owned(),
+            claimed: false,
+        };
         let record = Record::new(1_795_939_200_000_000, actor, "production", action, outcome);
         Record { seq, from, to, ..record }
     }

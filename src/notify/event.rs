@@ -144,8 +144,12 @@ impl Event {
             format!(": {}", escaped(&cut))
         });
         let name = self.notice.map_or(self.action.name(), NoticeKind::as_str);
-        let (environment, user, host) =
-            (escaped(&self.environment), escaped(&self.actor.user), escaped(&self.actor.host));
+        let Actor { user, host, account, .. } = &self.actor;
+        let user = match account.as_ref().filter(|_| self.actor.claimed) {
+            Some(account) => format!("{user}, claimed by {account}"),
+            None => user.clone(),
+        };
+        let (environment, user, host) = (escaped(&self.environment), escaped(&user), escaped(host));
         format!("*{environment}*: {name}{named}{generation} by {user}@{host}{why}")
     }
 }

@@ -4,6 +4,7 @@
 //! changed: a file that does not belong to root or the process's own user is ignored as a whole.
 
 use super::Store;
+use super::agent_config::AgentConfig;
 use super::believed::TelemetryConfig;
 use crate::definition::{did_you_mean, nearest};
 use crate::error::StoreError;
@@ -44,6 +45,9 @@ pub struct Config {
     /// Mebibytes that kept generations may take, the newest ten apart; absent: 256.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retained_mib: Option<u64>,
+    /// The agent's socket, and who may ask it for what.
+    #[serde(default, skip_serializing_if = "AgentConfig::is_empty")]
+    pub agent: AgentConfig,
     /// Settings for counting requests.
     #[serde(default, skip_serializing_if = "TelemetryConfig::is_empty")]
     pub telemetry: TelemetryConfig,

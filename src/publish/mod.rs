@@ -1,5 +1,6 @@
 //! Everything that changes a store, or reads it as those do who change it.
 
+mod agent_config;
 mod believed;
 mod change_options;
 mod commit;
@@ -29,6 +30,7 @@ mod transfer;
 mod verify;
 mod went_back;
 
+pub use agent_config::{AgentConfig, Asker, Policy, Right, Who};
 pub use believed::{BelievedUsers, TelemetryConfig, UserId};
 pub use change_options::{Change, FileOptions, Published, Release, SwitchOutcome};
 pub use config::{Config, Machine, MachineName, Share};

@@ -109,6 +109,13 @@ impl Reader {
         view
     }
 
+    /// The head's present generation and epoch. Loads nothing: for whoever only wants to know whether anything changed.
+    #[cfg(feature = "publisher")]
+    pub fn head_token(&self) -> (u64, u64) {
+        let head = self.present.read().head.clone();
+        (head.generation(), head.epoch())
+    }
+
     /// Returns `view` with the current kills and stop, and the same content. None: another thread is loading, ask again.
     pub fn switched(&self, view: &View) -> Option<View> {
         let mut loader = self.loader.try_lock()?;

@@ -31,7 +31,8 @@ pub fn kept(number: u64) -> Definitions {
 }
 
 pub fn change() -> Change {
-    let actor = Actor { user: "alice".to_owned(), account: None, uid: 1000, host: "web1".to_owned() };
+    let actor =
+        Actor { user: "alice".to_owned(), account: None, uid: 1000, host: "web1".to_owned(), claimed: false };
     Change { actor, reason: Some("a test".to_owned()), base: None }
 }
 

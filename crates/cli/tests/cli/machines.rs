@@ -224,7 +224,7 @@ fn a_config_says_where_it_is_wrong() {
     for (text, problem) in [
         (
             "{\n  \"compnies\": \"x\"\n}",
-            "config.json:2:12: found the key \"compnies\", expected one of companies, confirm_above, machines, notify, retained_mib, telemetry (did you mean \"companies\"?)",
+            "config.json:2:12: found the key \"compnies\", expected one of companies, confirm_above, machines, notify, retained_mib, agent, telemetry (did you mean \"companies\"?)",
         ),
         ("{\n  \"confirm_above\": 20\n}", "config.json:2:21: found 20, expected a share from 0 to 1"),
         ("{\"confirm_above\": \"x\"}", "config.json:1:21: found string \"x\", expected a share from 0 to 1"),
