@@ -17,6 +17,7 @@ pub use values::Named;
 use crate::machines::encode;
 use crate::output::Failure;
 use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
+use flagstone::audit::Actor;
 use flagstone::definition::nearest;
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -37,6 +38,10 @@ pub struct Arguments {
     /// Another machine's command sent this, for that environment: nothing is sent on. Known to `parse` alone
     #[arg(skip)]
     pub relayed: Option<String>,
+
+    /// The sender of the request that this came in; none for what was typed
+    #[arg(skip)]
+    pub asking: Option<Actor>,
 
     /// What to do.
     #[command(subcommand)]
@@ -282,6 +287,16 @@ fn read(typed: Vec<OsString>) -> Result<Arguments, clap::Error> {
     let relayed: Option<String> = matches.remove_one("relayed");
     refused_values::check(&mut command, &matches, relayed.is_some())?;
     Arguments::from_arg_matches(&matches).map(|arguments| Arguments { relayed, ..arguments })
+}
+
+/// Reads the arguments of a request.
+///
+/// # Errors
+///
+/// What is wrong with them, in a sentence.
+pub fn of_request(typed: Vec<OsString>, asking: Actor) -> Result<Arguments, String> {
+    let arguments = read(typed).map_err(|error| sentence(&error))?;
+    Ok(Arguments { asking: Some(asking), ..arguments })
 }
 
 /// Takes a company's id as it is typed, though it looks like a list, an option or a number.

@@ -3,6 +3,7 @@
 use crate::args::{Arguments, Command, PlanSubcommand, Reach};
 use crate::entry::Entry;
 use rustix::process::geteuid;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Seek};
@@ -11,6 +12,24 @@ use std::sync::OnceLock;
 
 /// Each file, or the error of opening it.
 static OPENED: OnceLock<BTreeMap<PathBuf, io::Result<File>>> = OnceLock::new();
+
+thread_local! {
+    /// The text that a request brought, which its command reads as standard input.
+    static REQUESTED: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
+/// Runs a request's command, which reads `text` as standard input.
+pub fn with_text<R>(text: Vec<u8>, run: impl FnOnce() -> R) -> R {
+    REQUESTED.set(Some(text));
+    let result = run();
+    REQUESTED.set(None);
+    result
+}
+
+/// Takes the text of this thread's request; none if the process was started to run one command.
+pub fn requested() -> Option<Vec<u8>> {
+    REQUESTED.with_borrow_mut(|text| text.as_mut().map(std::mem::take))
+}
 
 /// Opens all files as the user that this process still is. Errors are reported by [`open`]. Returns the file to be written.
 pub fn open_all(arguments: &Arguments) -> Option<Entry> {

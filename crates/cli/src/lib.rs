@@ -3,6 +3,7 @@
 //! Exit codes: 0 yes or done, 1 no or refused, 2 could not tell, 3 done here but not on every machine. A closed pipe is
 //! no failure.
 
+mod agent;
 mod args;
 mod binary;
 mod cmd;

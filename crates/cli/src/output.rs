@@ -84,7 +84,7 @@ pub struct Output {
     terminal: bool,
     /// True for a terminal whose locale lacks the signs of tables and bars.
     ascii: bool,
-    stdout: BufWriter<Stdout>,
+    stdout: BufWriter<Sink>,
     error: Option<io::Error>,
     /// True if output is dropped rather than waited for.
     lives_on: bool,
@@ -94,6 +94,40 @@ pub struct Output {
     details: serde_json::Map<String, serde_json::Value>,
     /// The beginning of a line to be typed that reaches the store of `--store`, if that is not the default.
     program: Option<String>,
+    /// The warnings, where they belong into the answer; none where standard error takes them.
+    warnings: Option<Vec<String>>,
+}
+
+/// The place where output goes.
+enum Sink {
+    Stdout(Stdout),
+    Memory(Vec<u8>),
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Sink::Stdout(stdout) => stdout.write(bytes),
+            Sink::Memory(memory) => memory.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Sink::Stdout(stdout) => stdout.flush(),
+            Sink::Memory(_) => Ok(()),
+        }
+    }
+}
+
+/// The answer of a command that ran for a request.
+pub struct Collected {
+    /// The JSON document; a failure's has `error`.
+    pub document: serde_json::Value,
+    /// The exit code that the command would have.
+    pub code: u8,
+    /// True if it is the document of a failure.
+    pub is_failure: bool,
 }
 
 impl Output {
@@ -105,13 +139,54 @@ impl Output {
             colour: anstream::AutoStream::choice(&stdout) != anstream::ColorChoice::Never,
             terminal: stdout.is_terminal(),
             ascii: stdout.is_terminal() && is_foreign_locale(),
-            stdout: BufWriter::with_capacity(64 * 1024, stdout),
+            stdout: BufWriter::with_capacity(64 * 1024, Sink::Stdout(stdout)),
             error: None,
             lives_on: false,
             dropped: 0,
             details: serde_json::Map::new(),
             program: None,
+            warnings: None,
         }
+    }
+
+    /// Output that is kept as the JSON answer to a request. Nobody is there to be asked.
+    pub fn collecting() -> Output {
+        Output {
+            json: true,
+            colour: false,
+            terminal: false,
+            ascii: false,
+            stdout: BufWriter::new(Sink::Memory(Vec::new())),
+            error: None,
+            lives_on: false,
+            dropped: 0,
+            details: serde_json::Map::new(),
+            program: None,
+            warnings: Some(Vec::new()),
+        }
+    }
+
+    /// The answer that was collected. Warnings are its member `warnings`.
+    pub fn collected(self, outcome: Outcome) -> Collected {
+        let (code, is_failure) = (code(&outcome), outcome.is_err());
+        let written = match self.stdout.into_inner() {
+            Ok(Sink::Memory(bytes)) => bytes,
+            _ => Vec::new(),
+        };
+        let mut document: serde_json::Value = match outcome {
+            Ok(_) => serde_json::from_slice(&written).unwrap_or_default(),
+            Err(Failure::Refused(message) | Failure::Unknown(message)) => {
+                let mut document = self.details;
+                document.insert("error".to_owned(), message.into());
+                document.into()
+            }
+        };
+        if let (Some(warnings), Some(members)) =
+            (self.warnings.filter(|warnings| !warnings.is_empty()), document.as_object_mut())
+        {
+            members.insert("warnings".to_owned(), warnings.into());
+        }
+        Collected { document, code, is_failure }
     }
 
     /// Has each line to be typed name this store, as it would reach another one without.
@@ -158,7 +233,7 @@ impl Output {
 
     /// Flushes what was printed; a daemon whose reader hangs does it later, so that no change waits for its reader.
     pub fn flush(&mut self) {
-        if !has_room(io::stdout()) {
+        if matches!(self.stdout.get_ref(), Sink::Stdout(_)) && !has_room(io::stdout()) {
             return;
         }
         if let dropped @ 1.. = std::mem::take(&mut self.dropped) {
@@ -216,6 +291,10 @@ impl Output {
 
     /// Prints a warning to standard error.
     pub fn warn(&mut self, text: impl Display) {
+        if let Some(warnings) = &mut self.warnings {
+            warnings.push(display::visible(&text.to_string()).into_owned());
+            return;
+        }
         if self.lives_on && !has_room(io::stderr()) {
             self.dropped += 1;
             return;
@@ -287,12 +366,7 @@ impl Output {
             let _ = self.stdout.flush();
             let _ = writeln!(anstream::stderr(), "{BAD}flagstone:{BAD:#} {}", display::visible(&message));
         }
-        let code = match outcome {
-            Ok(Exit::Yes) => 0,
-            Ok(Exit::No) | Err(Failure::Refused(_)) => 1,
-            Ok(Exit::Unknown) | Err(Failure::Unknown(_)) => 2,
-            Ok(Exit::Elsewhere) => 3,
-        };
+        let code = code(&outcome);
         if !is_read {
             // Takes the buffer out: dropping it would write it.
             let _ = self.stdout.into_parts();
@@ -311,12 +385,22 @@ impl Output {
         }
     }
 
-    fn write(&mut self, write: impl FnOnce(&mut BufWriter<Stdout>) -> io::Result<()>) {
+    fn write(&mut self, write: impl FnOnce(&mut BufWriter<Sink>) -> io::Result<()>) {
         if self.lives_on && self.stdout.buffer().len() > MAX_UNREAD {
             self.dropped += 1;
         } else if self.error.is_none() {
             self.error = write(&mut self.stdout).err();
         }
+    }
+}
+
+/// The exit code of that outcome.
+fn code(outcome: &Outcome) -> u8 {
+    match outcome {
+        Ok(Exit::Yes) => 0,
+        Ok(Exit::No) | Err(Failure::Refused(_)) => 1,
+        Ok(Exit::Unknown) | Err(Failure::Unknown(_)) => 2,
+        Ok(Exit::Elsewhere) => 3,
     }
 }
 

@@ -255,9 +255,12 @@ pub fn read_by_start(path: &Path, limit: impl Fn(&[u8]) -> u64) -> Result<Vec<u8
     let name = file_name(path);
     let failed = |error: io::Error| Failure::Unknown(format!("cannot read {name}: {error}"));
     let mut bytes = Vec::new();
-    let (mut source, size): (Box<dyn Read>, u64) = match path == Path::new("-") {
-        true => (Box::new(io::stdin().lock()), 0),
-        false => {
+    let is_stdin = path == Path::new("-");
+    let requested = is_stdin.then(inputs::requested).flatten();
+    let (mut source, size): (Box<dyn Read>, u64) = match (requested, is_stdin) {
+        (Some(text), _) => (Box::new(io::Cursor::new(text)), 0),
+        (None, true) => (Box::new(io::stdin().lock()), 0),
+        (None, false) => {
             let file = inputs::open(path).map_err(failed)?;
             let size = file.metadata().map_or(0, |metadata| metadata.len());
             (Box::new(file), size)

@@ -30,7 +30,8 @@ pub fn answer(typed: &[OsString]) -> Option<ExitCode> {
     }
     let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let (kind, store) = at_cursor(&words);
-    let arguments = Arguments { store, json: false, relayed: None, command: super::Command::List };
+    let arguments =
+        Arguments { store, json: false, relayed: None, asking: None, command: super::Command::List };
     let found = kind.and_then(|kind| candidates(kind, &arguments)).unwrap_or_default();
     // What is offered becomes a part of a command. A damaged head may say anything.
     let found: Vec<String> =

@@ -56,7 +56,8 @@ pub fn begin_at_once(
 ) -> Result<ChangeContext, Failure> {
     let store = identity::open(&store_view::directory(arguments)?).map_err(Failure::changing)?;
     let reason = reason.filter(|reason| !reason.trim().is_empty()).map(str::to_owned);
-    let change = Change { actor: Actor::named(by.actor.as_deref()), reason, base: None };
+    let actor = arguments.asking.clone().unwrap_or_else(|| Actor::named(by.actor.as_deref()));
+    let change = Change { actor, reason, base: None };
     let generation = store.generation().map_err(Failure::changing)?;
     announce(&store, &change, generation, what, output);
     if let Some(environment) = arguments.relayed.as_deref().filter(|name| *name != store.environment()) {
@@ -79,7 +80,10 @@ impl ChangeContext {
     /// Sends the command to the machines that the config declares.
     pub fn send(&self, arguments: Vec<String>, input: Option<Vec<u8>>) -> Relay {
         let mut all = arguments;
-        let more = [format!("--actor={}", self.change.actor.user), "--json".to_owned()];
+        let actor = &self.change.actor;
+        // Another machine's trail says, too, whose claim a name is.
+        let name = if actor.claimed { actor.to_string() } else { actor.user.clone() };
+        let more = [format!("--actor={name}"), "--json".to_owned()];
         let reason = self.change.reason.iter().map(|reason| format!("--reason={reason}"));
         let end = all.iter().position(|argument| argument == "--").unwrap_or(all.len());
         all.splice(end..end, more.into_iter().chain(reason));

@@ -1,4 +1,4 @@
-//! `run`: the daemon that moves plans when they are due, and sends events to endpoints.
+//! `run`: the daemon that moves plans when they are due, sends events to endpoints, and takes requests.
 //!
 //! It may be killed at any moment, and several may run on one store: every step is one publish on the generation that it was decided on. A
 //! failure is reported once and tried again, at growing intervals.
@@ -10,7 +10,7 @@ use crate::guard::{State, Watcher};
 use crate::notify::{RoundResult, deliver_due};
 use crate::output::{Exit, Failure, Outcome, Output};
 use crate::reminders::Reminders;
-use crate::{display, identity, signals, store_view};
+use crate::{agent, display, identity, signals, store_view};
 use flagstone::definition::Flag;
 use flagstone::plan::PlanDecision;
 use flagstone::publish::{GoesBy, Ticker, Verdicts, first_watch};
@@ -112,6 +112,8 @@ pub fn run(arguments: &Arguments, command: &Run, output: &mut Output) -> Outcome
     }
     let no_thread = |error| Failure::Unknown(format!("no thread can be started: {error}"));
     notifying(directory.clone(), output.of_daemon()).map_err(no_thread)?;
+    let agent =
+        agent::serve(directory.clone(), command.memory.clone(), output.of_daemon()).map_err(no_thread)?;
     let mut guard = None;
     if !command.no_guard {
         let own = Arc::new(OwnGuard {
@@ -147,9 +149,11 @@ pub fn run(arguments: &Arguments, command: &Run, output: &mut Output) -> Outcome
         }
         if !stop.wait(pause) {
             let until = Instant::now() + LAST_LOOK;
-            while guard.as_deref().is_some_and(|guard| !guard.ended.load(Ordering::SeqCst))
-                && Instant::now() < until
-            {
+            let is_busy = || {
+                let watches = guard.as_deref().is_some_and(|guard| !guard.ended.load(Ordering::SeqCst));
+                watches || agent.is_changing()
+            };
+            while is_busy() && Instant::now() < until {
                 sleep(SLICE);
             }
             output.line_now(format!("{} stopped", display::at(flagstone::time::now())));

@@ -1,5 +1,6 @@
 //! The command, driven as a user would.
 
+mod api;
 mod asks;
 mod bad_input;
 mod binaries;

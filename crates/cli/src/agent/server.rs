@@ -1,0 +1,510 @@
+//! HTTP/1.1 on the socket.
+//!
+//! One thread reads and writes all connections and waits for none of them. Commands run in threads of their own, a few at a time; a kill
+//! waits for no other command.
+
+use super::answer::{self, Reply};
+use super::limits::{Connection, Limits, MAX_READS, MAX_RUNNING_CHANGES, MAX_RUNNING_EMERGENCIES};
+use super::peer;
+use super::request::{Misunderstood, Parameters, Typed, segments};
+use super::routes::{Holder, Method, Route, Source, Work, of_path};
+use super::socket::Socket;
+use crate::output::Output;
+use crate::{display, identity};
+use flagstone::audit::Actor;
+use flagstone::publish::{AgentConfig, Asker, Policy, Right};
+use flagstone::store::{Reader, ReaderOptions, View};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::header::{ALLOW, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, RETRY_AFTER};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use serde_json::{Value, json};
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
+
+/// The longest head of a request, in bytes.
+const MAX_HEAD: usize = 16 << 10;
+/// The most headers of a request.
+const MAX_HEADERS: usize = 64;
+/// The longest body, in bytes.
+const MAX_BODY: usize = 1 << 20;
+/// The longest body with a text of its own, in bytes: definitions, or a list of companies.
+const MAX_TEXT_BODY: usize = 16 << 20;
+/// Timeout for a request's head, and again for its body.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// Timeout for other requests that run.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The time after which a connection takes no further request, and then the time that its last answer may take.
+const CONNECTION_AGE: Duration = Duration::from_secs(300);
+const LAST_ANSWER: Duration = Duration::from_secs(30);
+/// The age at which the policy is read again.
+const POLICY_AGE: Duration = Duration::from_secs(1);
+/// Timeout for the policy's file: without it, the policy before holds.
+const POLICY_TIMEOUT: Duration = Duration::from_secs(1);
+/// The pause between two attempts to make the socket, and after a connection that could not be taken.
+const RETRY: Duration = Duration::from_secs(5);
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// The header that names the person who asks, as a claim.
+const PERSON: &str = "flagstone-person";
+
+/// The agent, as all its connections share it.
+pub struct Agent {
+    directory: PathBuf,
+    memory: PathBuf,
+    log: Mutex<Output>,
+    policy: Mutex<ReadPolicy>,
+    reader: Mutex<Option<Arc<Reader>>>,
+    limits: Arc<Limits>,
+    reads: Arc<Semaphore>,
+    changes: Arc<Semaphore>,
+    emergencies: Arc<Semaphore>,
+    /// The number of changes that run.
+    changing: AtomicUsize,
+}
+
+/// The policy, and when it was read.
+struct ReadPolicy {
+    policy: Arc<Policy>,
+    owner: Option<u32>,
+    read: Option<Instant>,
+    is_reading: bool,
+    problem: Option<String>,
+}
+
+type Answer = Response<Full<Bytes>>;
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Agent {
+    pub fn new(directory: PathBuf, memory: PathBuf, log: Output) -> Agent {
+        let policy =
+            ReadPolicy { policy: Arc::default(), owner: None, read: None, is_reading: false, problem: None };
+        Agent {
+            directory,
+            memory,
+            log: Mutex::new(log),
+            policy: Mutex::new(policy),
+            reader: Mutex::default(),
+            limits: Arc::default(),
+            reads: Arc::new(Semaphore::new(MAX_READS)),
+            changes: Arc::new(Semaphore::new(MAX_RUNNING_CHANGES)),
+            emergencies: Arc::new(Semaphore::new(MAX_RUNNING_EMERGENCIES)),
+            changing: AtomicUsize::new(0),
+        }
+    }
+
+    /// True while a change runs, which should end before the process does.
+    pub fn is_changing(&self) -> bool {
+        self.changing.load(Ordering::SeqCst) > 0
+    }
+
+    /// Makes the socket, once that can be done, and serves it for as long as the process lives.
+    pub async fn serve(self: Arc<Agent>) {
+        let mut told = None;
+        let socket = loop {
+            let agent = Arc::clone(&self);
+            match spawn_blocking(move || agent.listen()).await {
+                Ok(Ok(socket)) => break socket,
+                Ok(Err(problem)) if told.as_ref() == Some(&problem) => {}
+                Ok(Err(problem)) => {
+                    self.warn(&format!("no requests are taken: {problem}; tried again until it works"));
+                    told = Some(problem);
+                }
+                Err(_) => {}
+            }
+            sleep(RETRY).await;
+        };
+        let Ok(listener) = UnixListener::from_std(socket.listener) else { return };
+        let path = display::plain(&socket.path.to_string_lossy()).into_owned();
+        locked(&self.log)
+            .line_now(format!("{} requests are taken at {path}", display::at(flagstone::time::now())));
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => self.take(stream),
+                // Without a free descriptor, the connection stays in the kernel's queue.
+                Err(_) => sleep(ACCEPT_RETRY).await,
+            }
+        }
+    }
+
+    fn listen(&self) -> Result<Socket, String> {
+        let store = identity::open(&self.directory).map_err(|error| error.to_string())?;
+        let config = store.config().map(|config| config.agent).unwrap_or_default();
+        self.read_policy();
+        Socket::listen(&store, &config)
+    }
+
+    fn warn(&self, text: &str) {
+        let at = display::at(flagstone::time::now());
+        locked(&self.log).warn(format!("{at} agent: {text}"));
+    }
+
+    /// Serves a connection, unless there are too many.
+    fn take(self: &Arc<Agent>, stream: UnixStream) {
+        let Ok(asker) = peer::asker(&stream) else { return };
+        let owner = locked(&self.policy).owner;
+        let privileged = asker.uid == 0 || owner == Some(asker.uid);
+        match self.limits.connect(asker.uid, privileged, Instant::now()) {
+            Some(counted) => {
+                tokio::spawn(Arc::clone(self).connection(stream, Arc::new(asker), counted));
+            }
+            None => {
+                // Best effort: it fits into the socket's buffer.
+                let _ = stream.try_write(
+                    b"HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\nretry-after: 1\r\nconnection: close\r\n\
+                      content-length: 33\r\n\r\n{\"error\":\"too many connections\"}\n",
+                );
+            }
+        }
+    }
+
+    async fn connection(self: Arc<Agent>, stream: UnixStream, asker: Arc<Asker>, _counted: Connection) {
+        let agent = &self;
+        let service = service_fn(move |request| {
+            let (agent, asker) = (Arc::clone(agent), Arc::clone(&asker));
+            async move { Ok::<_, Infallible>(agent.answer(&asker, request).await) }
+        });
+        let mut builder = http1::Builder::new();
+        builder
+            .timer(TokioTimer::new())
+            .header_read_timeout(READ_TIMEOUT)
+            .max_headers(MAX_HEADERS)
+            .max_header_size(MAX_HEAD)
+            .max_buf_size(MAX_HEAD)
+            .half_close(true);
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        // A client that reads nothing ends with the second timeout.
+        if timeout(CONNECTION_AGE, connection.as_mut()).await.is_err() {
+            connection.as_mut().graceful_shutdown();
+            let _ = timeout(LAST_ANSWER, connection).await;
+        }
+    }
+
+    async fn answer(self: &Arc<Agent>, asker: &Asker, request: Request<Incoming>) -> Answer {
+        let token = || self.token();
+        let path = match segments(request.uri().path()) {
+            Ok(path) => path,
+            Err(problem) => return respond(Reply::refusal(400, problem), token()),
+        };
+        let found = of_path(&path);
+        let named = |method: &Method| method.as_str() == request.method().as_str();
+        let Some((route, parameters)) = found.iter().find(|(route, _)| named(&route.method)) else {
+            if found.is_empty() {
+                return respond(
+                    Reply::refusal(404, "there is no such route; docs/api.md lists them"),
+                    token(),
+                );
+            }
+            let methods: Vec<_> = found.iter().map(|(route, _)| route.method.as_str()).collect();
+            let methods = methods.join(", ");
+            let problem = format!("found the method {}, expected {methods}", request.method());
+            let mut answer = respond(Reply::refusal(405, problem), token());
+            answer.headers_mut().extend(HeaderValue::from_str(&methods).map(|value| (ALLOW, value)));
+            return answer;
+        };
+        let policy = self.policy().await;
+        if let Some(refused) = refused(&policy, asker, route).await {
+            return respond(refused, token());
+        }
+        if route.source == Source::Token {
+            return self.answer_token(&request);
+        }
+        if let Err(wait) = self.limits.request(asker.uid, route.work(), Instant::now()) {
+            let seconds = wait.as_secs() + 1;
+            let problem = format!("too many changes within a minute; the next is taken in {seconds} s");
+            let mut answer = respond(Reply::refusal(429, problem), token());
+            answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+            return answer;
+        }
+        let reply = match self.read(asker, route, parameters.clone(), request).await {
+            Ok(understood) => self.run(asker, route, understood).await,
+            Err(reply) => reply,
+        };
+        respond(reply, token())
+    }
+
+    /// Reads the rest of a request.
+    async fn read(
+        &self,
+        asker: &Asker,
+        route: &Route,
+        path: Vec<(&'static str, String)>,
+        request: Request<Incoming>,
+    ) -> Result<Understood, Reply> {
+        let wrong = |problem: Misunderstood| Reply::refusal(422, problem);
+        let mut parameters = Parameters::default();
+        parameters.add_path(path);
+        let header = request.headers().get(PERSON);
+        let mut person = header.map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
+        let mut counted = None;
+        match route.method {
+            Method::Get => parameters.add_query(request.uri().query().unwrap_or_default()).map_err(wrong)?,
+            Method::Post if request.uri().query().is_some() => {
+                return Err(wrong("found a query, expected the parameters in the body, as JSON".to_owned()));
+            }
+            Method::Post => {
+                let limit = if route.text.is_some() { MAX_TEXT_BODY } else { MAX_BODY };
+                let (body, bytes) = self.body(asker, request.into_body(), limit).await?;
+                counted = Some(bytes);
+                parameters.add_body(&body).map_err(wrong)?;
+                person = parameters.take("person").map_err(wrong)?.or(person);
+            }
+        }
+        let expected = match route.source == Source::Command(&["rollback"]) {
+            false => None,
+            true => match parameters.take("expect_generation").map_err(wrong)?.map(|text| text.parse()) {
+                None => None,
+                Some(Ok(generation)) => Some(generation),
+                Some(Err(_)) => {
+                    return Err(wrong("expect_generation: expected a generation's number".to_owned()));
+                }
+            },
+        };
+        let typed = Typed::of(route, parameters, &self.directory, &self.memory).map_err(wrong)?;
+        Ok(Understood { typed, person, expected, counted })
+    }
+
+    async fn body(
+        &self,
+        asker: &Asker,
+        body: Incoming,
+        limit: usize,
+    ) -> Result<(Bytes, super::limits::Body), Reply> {
+        let too_large = || {
+            Reply::refusal(
+                413,
+                format!("found a body of more than {} MiB, expected at most that", limit >> 20),
+            )
+        };
+        let announced = body.size_hint();
+        if announced.lower() > limit as u64 {
+            return Err(too_large());
+        }
+        let most = announced.upper().map_or(limit, |upper| limit.min(upper as usize));
+        let counted = self.limits.body(asker.uid, most);
+        let counted = counted.ok_or_else(|| Reply::refusal(429, "too many large requests at a time"))?;
+        match timeout(READ_TIMEOUT, Limited::new(body, limit).collect()).await {
+            Err(_) => Err(Reply::refusal(408, "the body did not come within 10 s")),
+            Ok(Ok(body)) => Ok((body.to_bytes(), counted)),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+            Ok(Err(error)) => Err(Reply::refusal(400, format!("the body cannot be read: {error}"))),
+        }
+    }
+
+    /// Runs the command when its turn has come.
+    async fn run(self: &Arc<Agent>, asker: &Asker, route: &'static Route, understood: Understood) -> Reply {
+        let (queue, is_change) = match route.work() {
+            Work::Read => (&self.reads, false),
+            Work::Change => (&self.changes, true),
+            Work::Emergency => (&self.emergencies, true),
+        };
+        let own = self.limits.places(asker.uid, route.work());
+        let turn = async {
+            let own = match own {
+                Some(own) => Some(own.acquire_owned().await.ok()?),
+                None => None,
+            };
+            Some((own, Arc::clone(queue).acquire_owned().await.ok()?))
+        };
+        let Ok(Some(turn)) = timeout(QUEUE_TIMEOUT, turn).await else {
+            return Reply::refusal(503, "other requests take too long; try again. Nothing was changed");
+        };
+        let (agent, uid) = (Arc::clone(self), asker.uid);
+        let ran = spawn_blocking(move || {
+            let Understood { typed, person, expected, counted } = understood;
+            // A client that went away leaves its command to its end, and its place taken until then.
+            let _until_done = (turn, counted);
+            let _changing = is_change.then(|| Changing::begin(&agent));
+            let actor = Actor::asking(uid, person.as_deref());
+            let view = agent.view();
+            if let (Some(expected), Some((current, _))) = (expected, agent.token())
+                && expected != current
+            {
+                let problem = format!(
+                    "expected generation {expected}, and {current} is published; nothing was changed"
+                );
+                return Reply { code: 1, ..Reply::refusal(409, problem) };
+            }
+            let by = actor.to_string();
+            let what = route.path.replace("{flag}", typed.flag.as_deref().unwrap_or_default());
+            let reply = answer::run(route, typed, actor, view.as_deref());
+            if is_change {
+                let at = display::at(flagstone::time::now());
+                let (what, by) = (display::plain(&what), display::plain(&by));
+                locked(&agent.log).line_now(format!("{at} {what} by {by}: {}", reply.status));
+            }
+            reply
+        });
+        ran.await.unwrap_or_else(|_| {
+            Reply::refusal(500, "the request ended by a fault of the agent; look whether it was done")
+        })
+    }
+
+    /// The head's generation and epoch, from mapped memory; none without a store.
+    fn token(&self) -> Option<(u64, u64)> {
+        let reader = self.reader()?;
+        let now = flagstone::time::now() / 1_000;
+        if reader.check_replaced(now.unsigned_abs()) {
+            let _ = reader.view();
+        }
+        Some(reader.head_token())
+    }
+
+    fn view(&self) -> Option<Arc<View>> {
+        Some(self.reader()?.view())
+    }
+
+    /// The store as a worker reads it, opened at the first request.
+    fn reader(&self) -> Option<Arc<Reader>> {
+        let mut reader = locked(&self.reader);
+        if reader.is_none() {
+            identity::admit(&self.directory).ok()?;
+            *reader = Reader::open(&self.directory, ReaderOptions::default()).ok().map(Arc::new);
+        }
+        reader.clone()
+    }
+
+    fn answer_token(&self, request: &Request<Incoming>) -> Answer {
+        let Some((generation, epoch)) = self.token() else {
+            return respond(Reply::refusal(503, "the store cannot be read"), None);
+        };
+        let token = format!("{generation}-{epoch}");
+        let tag = format!("\"{token}\"");
+        let known = request.headers().get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+        let is_known =
+            known.flat_map(|value| value.split(',')).any(|value| [tag.as_str(), "*"].contains(&value.trim()));
+        let reply = Reply { status: 200, document: json!({ "token": token }), code: 0 };
+        let mut answer = respond(reply, Some((generation, epoch)));
+        if is_known {
+            *answer.status_mut() = hyper::StatusCode::NOT_MODIFIED;
+            *answer.body_mut() = Full::default();
+            answer.headers_mut().remove(CONTENT_TYPE);
+        }
+        answer.headers_mut().extend(HeaderValue::from_str(&tag).map(|value| (ETAG, value)));
+        answer
+    }
+
+    /// The policy, at most a second old where its file can be read.
+    async fn policy(self: &Arc<Agent>) -> Arc<Policy> {
+        let is_due = {
+            let mut kept = locked(&self.policy);
+            let is_due = !kept.is_reading && kept.read.is_none_or(|read| read.elapsed() >= POLICY_AGE);
+            kept.is_reading |= is_due;
+            is_due
+        };
+        if is_due {
+            let agent = Arc::clone(self);
+            let _ = timeout(POLICY_TIMEOUT, spawn_blocking(move || agent.read_policy())).await;
+        }
+        Arc::clone(&locked(&self.policy).policy)
+    }
+
+    /// Reads the policy. Where the file cannot be read, the policy before holds: none but root and the owner gain by damage.
+    fn read_policy(&self) {
+        let read = identity::open(&self.directory).map(|store| {
+            let owner = store.judged_owner();
+            (owner, store.config().map(|config| config.agent.policy(owner)))
+        });
+        let mut kept = locked(&self.policy);
+        (kept.is_reading, kept.read) = (false, Some(Instant::now()));
+        let problem = match read {
+            Ok((owner, Ok(policy))) => {
+                (kept.owner, kept.policy, kept.problem) = (Some(owner), Arc::new(policy), None);
+                return;
+            }
+            Ok((owner, Err(error))) => {
+                if kept.owner.is_none() {
+                    (kept.owner, kept.policy) = (Some(owner), Arc::new(AgentConfig::default().policy(owner)));
+                }
+                error.to_string()
+            }
+            Err(error) => error.to_string(),
+        };
+        if kept.problem.as_ref() != Some(&problem) {
+            kept.problem = Some(problem.clone());
+            drop(kept);
+            self.warn(&format!("the policy before holds: {}", display::plain(&problem)));
+        }
+    }
+}
+
+/// A request, read to its end.
+struct Understood {
+    typed: Typed,
+    /// The person that it names.
+    person: Option<String>,
+    /// The generation that it expects, where the command does not take that.
+    expected: Option<u64>,
+    counted: Option<super::limits::Body>,
+}
+
+/// Counts a change for as long as it runs.
+struct Changing<'a>(&'a AtomicUsize);
+
+impl Changing<'_> {
+    fn begin(agent: &Agent) -> Changing<'_> {
+        agent.changing.fetch_add(1, Ordering::SeqCst);
+        Changing(&agent.changing)
+    }
+}
+
+impl Drop for Changing<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// The refusal of a user who does not hold the route's right; none if the user does.
+async fn refused(policy: &Policy, asker: &Asker, route: &Route) -> Option<Reply> {
+    let (holds, right) = match route.holder {
+        Holder::Of(right) => (policy.allows(asker, right), Some(right)),
+        Holder::Owner => (policy.is_owner(asker), None),
+    };
+    if holds {
+        return None;
+    }
+    let uid = asker.uid;
+    // A directory of users may be slow.
+    let user =
+        spawn_blocking(move || Actor::asking(uid, None).user).await.unwrap_or_else(|_| uid.to_string());
+    let problem = match right {
+        Some(right) => {
+            format!("user {user} may not do that: the store's policy gives {user} no right to {right}")
+        }
+        None => format!("user {user} may not do that: it is for root and the store's owner alone"),
+    };
+    let right = right.as_ref().map(Right::to_string);
+    let document = json!({ "error": problem, "user": user, "uid": uid, "right": right });
+    Some(Reply { status: 403, document, code: 1 })
+}
+
+fn respond(reply: Reply, token: Option<(u64, u64)>) -> Answer {
+    let text = match reply.document {
+        Value::Null => String::new(),
+        document => format!("{}\n", display::visible_json(&document.to_string())),
+    };
+    let mut answer = Response::new(Full::new(Bytes::from(text)));
+    *answer.status_mut() =
+        hyper::StatusCode::from_u16(reply.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert("flagstone-version", HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
+    headers.insert("flagstone-exit", HeaderValue::from(u16::from(reply.code)));
+    if let Some((generation, _)) = token {
+        headers.insert("flagstone-generation", HeaderValue::from(generation));
+    }
+    answer
+}

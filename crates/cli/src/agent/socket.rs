@@ -1,0 +1,143 @@
+//! The agent's socket: where it lies, and that it is this agent's.
+//!
+//! Whoever holds the lock beside it is the agent of the store; the kernel releases it when that process dies. What then lies in the
+//! socket's place is a dead agent's, and is replaced.
+
+use crate::display::plain;
+use flagstone::publish::{AgentConfig, Store};
+use rustix::fs::{
+    Access, AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, accessat, chmodat, flock, fstat, openat,
+    statat, unlinkat,
+};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Component, Path, PathBuf};
+
+/// The directory for sockets of a machine's agents.
+const RUN: &str = "/run/flagstone";
+/// The socket's name in its store.
+const IN_STORE: &str = "agent.sock";
+/// Passes a directory without following a link.
+const PASS: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// A socket that takes connections.
+pub struct Socket {
+    pub listener: UnixListener,
+    pub path: PathBuf,
+    /// Held for as long as the agent lives.
+    _lock: File,
+}
+
+impl Socket {
+    /// Makes the socket of that store.
+    ///
+    /// # Errors
+    ///
+    /// When another agent has it, or its directory is not safe; a sentence.
+    pub fn listen(store: &Store, config: &AgentConfig) -> Result<Socket, String> {
+        let path = match &config.socket {
+            Some(path) => path.clone(),
+            None => match directory(Path::new(RUN)).is_ok_and(|run| is_writable(&run)) {
+                true => Path::new(RUN).join(format!("{}.sock", store.id())),
+                false => store.directory().join(IN_STORE),
+            },
+        };
+        let failed = |problem: String| format!("{}: {problem}", plain(&path.to_string_lossy()));
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(failed("expected a name in a directory".to_owned()));
+        };
+        let folder = directory(parent).map_err(failed)?;
+        let name = name.to_string_lossy();
+        let lock = lock(&folder, &format!("{name}.lock")).map_err(failed)?;
+        replace_dead(&folder, &name).map_err(failed)?;
+        let io = |error: io::Error| failed(error.to_string());
+        // By the directory's descriptor, since a socket's path has at most 107 bytes, and the directory was judged.
+        let listener =
+            UnixListener::bind(format!("/proc/self/fd/{}/{name}", folder.as_raw_fd())).map_err(io)?;
+        // Every user may connect: the policy decides what each may ask.
+        chmodat(&folder, &*name, Mode::from_raw_mode(0o666), AtFlags::empty())
+            .map_err(|error| io(error.into()))?;
+        listener.set_nonblocking(true).map_err(io)?;
+        Ok(Socket { listener, path, _lock: lock })
+    }
+}
+
+/// Opens a directory in which only root and this process's user can make names, and no link leads to it.
+fn directory(path: &Path) -> Result<File, String> {
+    let mut at = PathBuf::from("/");
+    let mut folder = File::from(openat(CWD, "/", PASS, Mode::empty()).map_err(|error| error.to_string())?);
+    for part in path.components() {
+        judge(&folder, &at, false)?;
+        match part {
+            Component::RootDir | Component::CurDir => continue,
+            Component::Normal(name) => {
+                at.push(name);
+                folder = match openat(&folder, name, PASS, Mode::empty()) {
+                    Ok(next) => File::from(next),
+                    Err(Errno::LOOP | Errno::NOTDIR) => {
+                        return Err(format!(
+                            "{} is a link or no directory, expected a directory",
+                            plain(&at.to_string_lossy())
+                        ));
+                    }
+                    Err(error) => return Err(error.to_string()),
+                };
+            }
+            Component::ParentDir | Component::Prefix(_) => {
+                return Err("expected a path without ..".to_owned());
+            }
+        }
+    }
+    judge(&folder, &at, true)?;
+    Ok(folder)
+}
+
+/// Refuses a directory whose names others can exchange. On the way, a sticky one is safe: its names are their owners'.
+fn judge(folder: &File, path: &Path, is_last: bool) -> Result<(), String> {
+    let found = folder.metadata().map_err(|error| error.to_string())?;
+    let path = plain(&path.to_string_lossy()).into_owned();
+    if ![0, geteuid().as_raw()].contains(&found.uid()) {
+        return Err(format!("{path} belongs to user {}, expected root or this agent's user", found.uid()));
+    }
+    let is_sticky = found.mode() & 0o1000 != 0 && !is_last;
+    match found.mode() & 0o022 != 0 && !is_sticky {
+        true => Err(format!("{path} is writable by others (mode {:04o})", found.mode() & 0o7777)),
+        false => Ok(()),
+    }
+}
+
+fn is_writable(folder: &File) -> bool {
+    accessat(folder, ".", Access::WRITE_OK, AtFlags::EACCESS).is_ok()
+}
+
+/// Takes the lock that the store's agent holds.
+fn lock(folder: &File, name: &str) -> Result<File, String> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let io = |error: Errno| error.to_string();
+    let file = File::from(openat(folder, name, flags, Mode::RUSR | Mode::WUSR).map_err(io)?);
+    if FileType::from_raw_mode(fstat(&file).map_err(io)?.st_mode) != FileType::RegularFile {
+        return Err(format!("{}: expected a file", plain(name)));
+    }
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(Errno::WOULDBLOCK) => Err("another agent of this store takes requests there".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Removes the socket of an agent that died; anything else in its place is not touched.
+fn replace_dead(folder: &File, name: &str) -> Result<(), String> {
+    match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => Ok(()),
+        Err(error) => Err(error.to_string()),
+        Ok(found) => match FileType::from_raw_mode(found.st_mode) {
+            FileType::Socket => unlinkat(folder, name, AtFlags::empty()).map_err(|error| error.to_string()),
+            _ => Err("found something else than a socket there, expected a free name".to_owned()),
+        },
+    }
+}
