@@ -115,7 +115,7 @@ pub struct AgentConfig {
     /// The socket's path; absent: in `/run/flagstone` where that can be written, else in the store.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "absolute_path")]
     pub socket: Option<PathBuf>,
-    /// The users who hold each right besides root and the store's owner. A right that is absent is nobody else's; `view` is everybody's.
+    /// The users who hold each right besides root and the store's owner. A right that is absent is nobody else's; `view` is that of those who can read the store.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub policy: BTreeMap<Right, Vec<Who>>,
 }
@@ -135,8 +135,9 @@ impl AgentConfig {
         *self == AgentConfig::default()
     }
 
-    /// The policy with its names looked up, for a store of the user `owner`. A name that this machine does not know is nobody's.
-    pub fn policy(&self, owner: u32) -> Policy {
+    /// The policy with its names looked up, for a store of the user `owner`. A name that this machine does not know is nobody's. Without a
+    /// list, those who can read the store may view it.
+    pub fn policy(&self, owner: u32, readers: Readers) -> Policy {
         let holders = |listed: &Vec<Who>| {
             let mut holders = Holders::default();
             for who in listed {
@@ -150,6 +151,7 @@ impl AgentConfig {
         };
         Policy {
             owner,
+            readers,
             rights: self.policy.iter().map(|(right, listed)| (*right, holders(listed))).collect(),
         }
     }
@@ -164,10 +166,23 @@ pub struct Asker {
     pub groups: Vec<u32>,
 }
 
+/// Those who can read a store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Readers {
+    /// Its owner alone.
+    #[default]
+    Owner,
+    /// The members of a group, by its number.
+    Group(u32),
+    /// All users.
+    Everybody,
+}
+
 /// Who holds which right.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     owner: u32,
+    readers: Readers,
     rights: BTreeMap<Right, Holders>,
 }
 
@@ -190,7 +205,13 @@ impl Policy {
             return false;
         }
         let holds = match self.rights.get(&right) {
-            None => right == Right::View,
+            None => match self.readers {
+                Readers::Owner => false,
+                Readers::Group(group) => {
+                    right == Right::View && group != OVERFLOW && asker.groups.contains(&group)
+                }
+                Readers::Everybody => right == Right::View,
+            },
             Some(holders) => {
                 let is_in = |group: &u32| *group != OVERFLOW && holders.groups.contains(group);
                 holders.everybody || holders.users.contains(&asker.uid) || asker.groups.iter().any(is_in)
@@ -220,11 +241,21 @@ mod tests {
 
     #[test]
     fn without_a_policy_the_owner_and_root_hold_all_rights_and_others_view() {
-        let policy = AgentConfig::default().policy(1000);
+        let policy = AgentConfig::default().policy(1000, Readers::Everybody);
         for right in [Right::View, Right::Explain, Right::Change, Right::Kill, Right::Stop] {
             assert!(policy.allows(&asker(0, &[]), right) && policy.allows(&asker(1000, &[]), right));
             assert_eq!(policy.allows(&asker(33, &[0, 1000]), right), right == Right::View, "{right}");
         }
+    }
+
+    #[test]
+    fn without_a_policy_only_those_who_can_read_the_store_view_it() {
+        let views = |readers, uid, groups: &[u32]| {
+            AgentConfig::default().policy(1000, readers).allows(&asker(uid, groups), Right::View)
+        };
+        assert!(views(Readers::Group(33), 1001, &[7, 33]) && !views(Readers::Group(33), 1001, &[7]));
+        assert!(views(Readers::Owner, 1000, &[]) && !views(Readers::Owner, 1001, &[1000]));
+        assert!(!views(Readers::Group(65_534), 1001, &[65_534]));
     }
 
     #[test]
@@ -233,7 +264,7 @@ mod tests {
             r#"{"policy": {"kill": ["root", 33, "@daemon"], "change": ["@7"], "view": [], "stop": ["*"]}}"#,
         )
         .unwrap()
-        .policy(1000);
+        .policy(1000, Readers::Everybody);
         let daemon = group_number("daemon").unwrap();
         assert!(policy.allows(&asker(33, &[]), Right::Kill));
         assert!(policy.allows(&asker(34, &[daemon]), Right::Kill));
@@ -249,7 +280,7 @@ mod tests {
     fn the_overflow_user_and_group_hold_no_right_whatever_the_policy_says() {
         let agent = config(r#"{"policy": {"view": ["*", 65534], "kill": ["@65534"]}}"#).unwrap();
         for owner in [1000, 65_534] {
-            let policy = agent.policy(owner);
+            let policy = agent.policy(owner, Readers::Everybody);
             assert!(!policy.allows(&asker(65_534, &[65_534]), Right::View));
             assert!(!policy.is_owner(&asker(65_534, &[])));
             assert!(!policy.allows(&asker(33, &[65_534]), Right::Kill));

@@ -30,7 +30,7 @@ mod transfer;
 mod verify;
 mod went_back;
 
-pub use agent_config::{AgentConfig, Asker, Policy, Right, Who};
+pub use agent_config::{AgentConfig, Asker, Policy, Readers, Right, Who};
 pub use believed::{BelievedUsers, TelemetryConfig, UserId};
 pub use change_options::{Change, FileOptions, Published, Release, SwitchOutcome};
 pub use config::{Config, Machine, MachineName, Share};

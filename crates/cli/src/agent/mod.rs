@@ -10,28 +10,25 @@ mod routes;
 mod server;
 mod socket;
 
-use crate::output::Output;
-use server::Agent;
+pub use server::{Agent, MadeSocket};
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
 
 /// Threads for commands and files: kills find one free whatever else runs.
 const MAX_THREADS: usize = 16;
 
-/// Serves the store's socket in a thread of its own, for as long as the process lives.
+/// Serves the store's socket in a thread of its own, for as long as the process lives. `first` is what came of the first attempt to make
+/// the socket.
 ///
 /// # Errors
 ///
 /// When no thread can be started.
-pub fn serve(directory: PathBuf, memory: PathBuf, log: Output) -> io::Result<Arc<Agent>> {
-    let agent = Arc::new(Agent::new(directory, memory, log));
-    let served = Arc::clone(&agent);
+pub fn serve(agent: &Arc<Agent>, first: MadeSocket) -> io::Result<()> {
+    let served = Arc::clone(agent);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(MAX_THREADS)
         .build()?;
-    thread::Builder::new().spawn(move || runtime.block_on(served.serve()))?;
-    Ok(agent)
+    thread::Builder::new().spawn(move || runtime.block_on(served.serve(first))).map(drop)
 }

@@ -12,7 +12,7 @@ use super::socket::Socket;
 use crate::output::Output;
 use crate::{display, identity};
 use flagstone::audit::Actor;
-use flagstone::publish::{AgentConfig, Asker, Policy, Right};
+use flagstone::publish::{AgentConfig, Asker, Policy, Readers, Right};
 use flagstone::store::{Reader, ReaderOptions, View};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
@@ -23,7 +23,8 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
 use std::convert::Infallible;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -84,6 +85,9 @@ struct ReadPolicy {
 
 type Answer = Response<Full<Bytes>>;
 
+/// The socket, or why there is none; no reason where the store cannot be opened, which the plans report.
+pub type MadeSocket = Result<Socket, Option<String>>;
+
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -112,25 +116,30 @@ impl Agent {
     }
 
     /// Makes the socket, once that can be done, and serves it for as long as the process lives.
-    pub async fn serve(self: Arc<Agent>) {
-        let mut told = None;
+    pub async fn serve(self: Arc<Agent>, mut made: MadeSocket) {
+        let (mut told, mut is_first) = (None, true);
         let socket = loop {
-            let agent = Arc::clone(&self);
-            match spawn_blocking(move || agent.listen()).await {
-                Ok(Ok(socket)) => break socket,
-                Ok(Err(problem)) if told.as_ref() == Some(&problem) => {}
-                Ok(Err(problem)) => {
-                    self.warn(&format!("no requests are taken: {problem}; tried again until it works"));
-                    told = Some(problem);
+            match made {
+                Ok(socket) => break socket,
+                Err(problem) if problem.is_some() && told != problem => {
+                    let why = problem.as_deref().unwrap_or_default();
+                    self.warn(&format!("no requests are taken: {why}; tried again until it works"));
+                    told = problem;
                 }
                 Err(_) => {}
             }
+            is_first = false;
             sleep(RETRY).await;
+            let agent = Arc::clone(&self);
+            made = spawn_blocking(move || agent.listen()).await.unwrap_or(Err(None));
         };
         let Ok(listener) = UnixListener::from_std(socket.listener) else { return };
-        let path = display::plain(&socket.path.to_string_lossy()).into_owned();
-        locked(&self.log)
-            .line_now(format!("{} requests are taken at {path}", display::at(flagstone::time::now())));
+        // The daemon's first line tells of one that was made at once.
+        if !is_first {
+            let path = display::plain(&socket.path.to_string_lossy()).into_owned();
+            locked(&self.log)
+                .line_now(format!("{} requests are taken at {path}", display::at(flagstone::time::now())));
+        }
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => self.take(stream),
@@ -140,11 +149,12 @@ impl Agent {
         }
     }
 
-    fn listen(&self) -> Result<Socket, String> {
-        let store = identity::open(&self.directory).map_err(|error| error.to_string())?;
+    /// Makes the socket.
+    pub fn listen(&self) -> MadeSocket {
+        let store = identity::open(&self.directory).map_err(|_| None)?;
         let config = store.config().map(|config| config.agent).unwrap_or_default();
         self.read_policy();
-        Socket::listen(&store, &config)
+        Socket::listen(&store, &config).map_err(Some)
     }
 
     fn warn(&self, text: &str) {
@@ -416,7 +426,8 @@ impl Agent {
     fn read_policy(&self) {
         let read = identity::open(&self.directory).map(|store| {
             let owner = store.judged_owner();
-            (owner, store.config().map(|config| config.agent.policy(owner)))
+            let readers = readers(store.directory());
+            (owner, store.config().map(|config| config.agent.policy(owner, readers)))
         });
         let mut kept = locked(&self.policy);
         (kept.is_reading, kept.read) = (false, Some(Instant::now()));
@@ -427,7 +438,8 @@ impl Agent {
             }
             Ok((owner, Err(error))) => {
                 if kept.owner.is_none() {
-                    (kept.owner, kept.policy) = (Some(owner), Arc::new(AgentConfig::default().policy(owner)));
+                    let policy = AgentConfig::default().policy(owner, readers(&self.directory));
+                    (kept.owner, kept.policy) = (Some(owner), Arc::new(policy));
                 }
                 error.to_string()
             }
@@ -438,6 +450,15 @@ impl Agent {
             drop(kept);
             self.warn(&format!("the policy before holds: {}", display::plain(&problem)));
         }
+    }
+}
+
+/// Those who can read a store, by its directory's mode; nobody else where that is not known.
+fn readers(directory: &Path) -> Readers {
+    match directory.metadata() {
+        Ok(found) if found.mode() & 0o005 == 0o005 => Readers::Everybody,
+        Ok(found) if found.mode() & 0o050 == 0o050 => Readers::Group(found.gid()),
+        _ => Readers::Owner,
     }
 }
 

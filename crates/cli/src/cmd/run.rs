@@ -5,12 +5,13 @@
 
 use super::guard;
 use super::plan::{by_plan, line};
+use crate::agent::{self, Agent};
 use crate::args::{Arguments, Run};
 use crate::guard::{State, Watcher};
 use crate::notify::{RoundResult, deliver_due};
 use crate::output::{Exit, Failure, Outcome, Output};
 use crate::reminders::Reminders;
-use crate::{agent, display, identity, signals, store_view};
+use crate::{display, identity, signals, store_view};
 use flagstone::definition::Flag;
 use flagstone::plan::PlanDecision;
 use flagstone::publish::{GoesBy, Ticker, Verdicts, first_watch};
@@ -95,8 +96,14 @@ pub fn run(arguments: &Arguments, command: &Run, output: &mut Output) -> Outcome
         Stop::listen().map_err(|error| Failure::Unknown(format!("cannot listen for signals: {error}")))?;
     let every = Duration::from_secs(command.interval);
     let host = by_plan(None).actor.host;
+    let agent = Arc::new(Agent::new(directory.clone(), command.memory.clone(), output.of_daemon()));
+    let socket = agent.listen();
+    let taken = match &socket {
+        Ok(socket) => format!("; requests are taken at {}", display::plain(&socket.path.to_string_lossy())),
+        Err(_) => String::new(),
+    };
     output.line_now(format!(
-        "{} {}: plans are moved every {}",
+        "{} {}: plans are moved every {}{taken}",
         display::at(flagstone::time::now()),
         display::plain(&format!("{} on {host}", directory.display())),
         display::counted(command.interval, "second")
@@ -112,8 +119,7 @@ pub fn run(arguments: &Arguments, command: &Run, output: &mut Output) -> Outcome
     }
     let no_thread = |error| Failure::Unknown(format!("no thread can be started: {error}"));
     notifying(directory.clone(), output.of_daemon()).map_err(no_thread)?;
-    let agent =
-        agent::serve(directory.clone(), command.memory.clone(), output.of_daemon()).map_err(no_thread)?;
+    agent::serve(&agent, socket).map_err(no_thread)?;
     let mut guard = None;
     if !command.no_guard {
         let own = Arc::new(OwnGuard {
