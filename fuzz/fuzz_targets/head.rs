@@ -1,8 +1,8 @@
 //! Bytes as a store's head: under a reader that has answered, they take no answer away; a fresh reader refuses or reads.
 #![no_main]
 
-use flagstone::definition::Definitions;
 use flagstone::audit::Actor;
+use flagstone::definition::Definitions;
 use flagstone::publish::{Change, Store};
 use flagstone::store::{Reader, ReaderOptions};
 use flagstone_fuzz::{ask_everything, number, put};
@@ -32,7 +32,8 @@ static SCENE: LazyLock<Scene> = LazyLock::new(|| {
     let base = std::env::var_os("FLAGSTONE_FUZZ_DIR").expect("FLAGSTONE_FUZZ_DIR: fuzz/run sets it");
     let path = PathBuf::from(base).join(format!("store-{}", std::process::id()));
     let store = Store::init(&path, "production", None).expect("a store");
-    let actor = || Actor { user: "fuzz".to_owned(), account: None, uid: 0, host: "fuzz".to_owned() };
+    let actor =
+        || Actor { user: "fuzz".to_owned(), account: None, uid: 0, claimed: false, host: "fuzz".to_owned() };
     let change = || Change { actor: actor(), reason: None, base: None };
     for on in [true, false] {
         let text = format!("{{\"flags\":{{\"portal\":{{\"enabled\":{on}}}}}}}");
