@@ -133,6 +133,66 @@ final class PennantFallbackTest extends TestCase
         self::assertFalse($store->get('portal', $one));
     }
 
+    public function test_a_kill_reaches_through_the_cache_of_a_store_of_any_name(): void
+    {
+        // The store was expected to be called "flagstone": another one's cache kept what it had until it was flushed.
+        $this->app->make('config')->set('pennant.stores.flags', ['driver' => 'flagstone']);
+        $store = $this->manager()->store('flags');
+        $one = new Firm(['id' => 15]);
+        self::assertTrue($store->get('portal', $one));
+        $this->flagstoneCommand('kill', 'portal', '--reason', 'test');
+        self::assertFalse($store->get('portal', $one));
+    }
+
+    public function test_a_store_with_this_driver_is_no_fallback_whatever_its_name(): void
+    {
+        // It asked itself until the memory was full.
+        $this->fallback = 'flags';
+        $this->refreshApplication();
+        $this->app->make('config')->set('pennant.stores.flags', ['driver' => 'flagstone']);
+        $this->expectException(InvalidSetting::class);
+        $this->manager()->store('flags')->get('unmoved', new Firm(['id' => 15]));
+    }
+
+    public function test_what_is_written_first_after_a_flush_is_asked_anew_once_it_is_a_flag(): void
+    {
+        // The write was kept in Pennant's own cache, in which a flag is not looked for.
+        $store = $this->manager()->store('flagstone');
+        $one = new Firm(['id' => 15]);
+        $store->get('portal', $one);
+        foreach (['flushCache' => [], 'purge' => [null]] as $empties => $arguments) {
+            $store->$empties(...$arguments);
+            $store->set('moves', $one, true);
+            $this->publish(['moves' => false]);
+            self::assertFalse($store->get('moves', $one), $empties);
+            $this->publish(['portal' => true]);
+        }
+    }
+
+    public function test_a_feature_is_off_where_a_process_that_runs_cannot_read_the_store_any_more(): void
+    {
+        // What it had read before was taken for all flags that there are.
+        $one = new Firm(['id' => 15]);
+        $store = $this->manager()->store('flagstone');
+        $this->manager()->store('database')->set('unmoved', $one, true);
+        self::assertTrue($store->getDriver()->get('unmoved', $one));
+        $path = Support\Store::path();
+        \rename($path, "$path.away");
+        try {
+            $deadline = \time() + 30;
+            while (\flagstone_status()['last_error'] === null && \time() < $deadline) {
+                \usleep(100_000);
+                \flagstone_refresh();
+            }
+            self::assertSame('current', \flagstone_status()['source']);
+            self::assertFalse($store->getDriver()->get('unmoved', $one));
+            $this->expectException(ManagedExternally::class);
+            $store->getDriver()->set('unmoved', $one, true);
+        } finally {
+            \rename("$path.away", $path);
+        }
+    }
+
     public function test_a_feature_is_off_and_not_written_while_the_flags_cannot_be_read(): void
     {
         // A worker without definitions took every flag for a feature of the other store, killed ones included.

@@ -20,10 +20,9 @@ final class DefinitionState
      */
     public static function problem(array $status): ?string
     {
-        return match (true) {
-            $status['source'] === 'current' => null,
-            $status['source'] === 'none' && $status['head_generation'] === 0 => $status['last_error'],
-            default => $status['last_error'] ?? "the newest definitions cannot be read (source: {$status['source']})",
-        };
+        $isNewest = $status['source'] === 'current' || ($status['source'] === 'none' && $status['head_generation'] === 0);
+
+        // A process that runs keeps what it read, and says what it cannot read since.
+        return $status['last_error'] ?? ($isNewest ? null : "the newest definitions cannot be read (source: {$status['source']})");
     }
 }

@@ -21,10 +21,10 @@ final class Fallback
 
     /**
      * @param object $manager Pennant's
-     * @param string $own the name of Flagstone's store
+     * @param list<string> $own names of the stores with Flagstone's driver
      * @param ?string $name name of the other store in config/pennant.php; null: there is none
      */
-    public function __construct(private readonly object $manager, private readonly string $own, private readonly ?string $name)
+    public function __construct(private readonly object $manager, private readonly array $own, private readonly ?string $name)
     {
     }
 
@@ -34,7 +34,7 @@ final class Fallback
         if ($this->name === null || $this->store !== null) {
             return $this->store;
         }
-        if ($this->name === $this->own || !\method_exists($this->manager, 'store')) {
+        if (\in_array($this->name, $this->own, true) || !\method_exists($this->manager, 'store')) {
             throw new InvalidSetting("config/flagstone.php: pennant.fallback is \"$this->name\", expected another store of config/pennant.php");
         }
         $store = $this->manager->store($this->name);
@@ -60,13 +60,20 @@ final class Fallback
     }
 
     /**
-     * Excludes Flagstone's answers from Pennant's cache: a long-lived process would not see a kill before Feature::flushCache().
+     * Excludes Flagstone's answers from Pennant's caches: a long-lived process would not see a kill before Feature::flushCache().
      *
      * @param Closure(string): bool $has true if a feature is Flagstone's
      */
     public function uncache(Closure $has): void
     {
-        $decorator = \method_exists($this->manager, 'store') ? $this->manager->store($this->own) : null;
+        foreach (\method_exists($this->manager, 'store') ? $this->own : [] as $name) {
+            $this->uncacheIn($this->manager->store($name), $has);
+        }
+    }
+
+    /** @param Closure(string): bool $has */
+    private function uncacheIn(mixed $decorator, Closure $has): void
+    {
         if (!\is_object($decorator) || !\property_exists($decorator, 'cache')) {
             return;
         }

@@ -144,6 +144,7 @@ class FlagstoneDriver implements Driver
      */
     public function purge(?array $features): void
     {
+        $this->fallback->uncache($this->names->has(...));
         $named = $features === null ? null : Value::texts(['features' => $features], 'features');
         foreach ($named ?? [] as $feature) {
             $this->needKnown($feature);
@@ -164,6 +165,7 @@ class FlagstoneDriver implements Driver
      */
     private function other(string $feature, Closure $why): Driver
     {
+        $this->fallback->uncache($this->names->has(...));
         $this->needKnown($feature);
         if ($this->names->has($feature)) {
             throw $why();

@@ -7,6 +7,7 @@ namespace Flagstone\Laravel\Pennant;
 use Closure;
 use Flagstone\Laravel\Config;
 use Flagstone\Laravel\Flagstone;
+use Flagstone\Laravel\Value;
 use Flagstone\Laravel\Warnings;
 use Illuminate\Contracts\Foundation\Application;
 use LogicException;
@@ -35,6 +36,15 @@ final class PennantStore
         $manager->extend('flagstone', $this->maker($settings->map('pennant.scopes'), $settings->text('pennant.fallback')));
     }
 
+    /** @return list<string> names of the stores in config/pennant.php that have this driver */
+    public static function names(Application $app): array
+    {
+        $stores = $app->make('config')->get('pennant.stores');
+        $own = \array_filter(\is_array($stores) ? $stores : [], static fn (mixed $store): bool => Value::text($store, 'driver') === 'flagstone');
+
+        return \array_map(strval(...), \array_keys($own));
+    }
+
     /**
      * Not static: Pennant binds it to its manager.
      *
@@ -54,7 +64,7 @@ final class PennantStore
                         new FlagNames($flagstone),
                         new Scopes($app, $scopes),
                         $app->make(Warnings::class),
-                        new Fallback($this, 'flagstone', $fallback),
+                        new Fallback($this, PennantStore::names($app), $fallback),
                     );
                 }
             }

@@ -36,6 +36,20 @@ final class Decorator
         return $this->cache->search(static fn (array $item): bool => $item['feature'] === $feature && $item['scope'] === $scope) !== false;
     }
 
+    public function set(string $feature, mixed $scope, mixed $value): void
+    {
+        $this->driver->set($feature, $scope, $value);
+        $this->cache[] = ['feature' => $feature, 'scope' => $scope, 'value' => $value];
+    }
+
+    public function purge(?array $features = null): void
+    {
+        $this->driver->purge($features);
+        if ($features === null) {
+            $this->flushCache();
+        }
+    }
+
     public function setForAllScopes(string $feature, mixed $value): void
     {
         $this->driver->setForAllScopes($feature, $value);
