@@ -145,6 +145,27 @@ fn a_stop_holds_in_workers_where_an_older_head_is_written_over() {
 }
 
 #[test]
+fn a_stop_holds_after_an_earlier_one_was_ended_by_a_clock_that_was_ahead() {
+    // It seemed to have ended before it began: workers went from everything off to everything on.
+    let dir = trusted_dir();
+    let (path, store) = disabled(&dir);
+    let ended = flagstone::time::now() + 86_400_000_000;
+    write_head(&path, 448, &ended.to_le_bytes());
+    let older = head(&path);
+    store.stop_all(change()).unwrap();
+    let running = reader(&path);
+    assert!(!on(&running.view(), "other"));
+    write_head(&path, 0, &older);
+    for _ in 0..2 {
+        epoch(&path);
+        assert!(!on(&running.view(), "other"));
+    }
+    store.stop_all(change()).unwrap();
+    store.resume_all(change(), false).unwrap();
+    assert!(on(&running.view(), "other"));
+}
+
+#[test]
 fn the_first_change_makes_the_kills_and_the_stop_again_that_an_older_head_lacks() {
     // Each change went on without them, and a rollback said that killed flags stay killed.
     type Act = fn(&Store) -> Option<String>;

@@ -602,9 +602,10 @@ impl Head {
         revived
     }
 
-    /// Stops everything.
+    /// Stops everything. Later than the last stop ended, for workers that hold it, whatever the clock said then.
     pub(crate) fn stop(&self, since: i64) {
-        self.store(STOP_SINCE, since.cast_unsigned());
+        let (_, ended) = self.stop_times();
+        self.store(STOP_SINCE, since.max(ended.saturating_add(1)).cast_unsigned());
         self.store(STOP, 1);
         self.touch();
     }
