@@ -1,5 +1,6 @@
 //! The agent's settings: its socket, and the policy of who may ask for what.
 
+use super::believed::is_no_name;
 use crate::files::{NOBODY, group_number, is_unmapped, user_number};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -80,10 +81,8 @@ impl TryFrom<NumberOrText> for Who {
             Some(name) => (name, true),
             None => (text.as_str(), false),
         };
-        // Names that no user database can hold are a mistake on every machine, not only on this one.
-        let is_wrong = name.is_empty()
-            || name.starts_with(['-', '#', '+', '@'])
-            || name.contains(|c: char| c.is_whitespace() || c.is_control() || ":,/*".contains(c));
+        // A second `@`, or a `*` within a name, is a mistake as well.
+        let is_wrong = is_no_name(name) || name.starts_with('@') || name.contains('*');
         match (text.as_str(), is_wrong) {
             ("*", _) => Ok(Who::Everybody),
             (_, true) => Err(format!(

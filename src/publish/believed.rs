@@ -43,13 +43,7 @@ impl TryFrom<NumberOrName> for UserId {
     type Error = String;
 
     fn try_from(written: NumberOrName) -> Result<UserId, String> {
-        // Names that no user database can hold are a mistake on every machine, not only on this one.
-        let no_name = |name: &str| {
-            name.is_empty()
-                || name.starts_with(['-', '#', '+'])
-                || name.contains(|c: char| c.is_whitespace() || c.is_control() || ":,/".contains(c))
-                || name.parse() == Ok(u32::MAX)
-        };
+        let no_name = |name: &str| is_no_name(name) || name.parse() == Ok(u32::MAX);
         match written {
             NumberOrName::Number(u32::MAX) => {
                 Err(format!("found the number of no user, {}, expected a user", u32::MAX))
@@ -61,6 +55,13 @@ impl TryFrom<NumberOrName> for UserId {
             NumberOrName::Name(name) => Ok(UserId::Name(name)),
         }
     }
+}
+
+/// True for a name that no database of users or groups can hold: a mistake on every machine, not only on this one.
+pub(super) fn is_no_name(name: &str) -> bool {
+    name.is_empty()
+        || name.starts_with(['-', '#', '+'])
+        || name.contains(|c: char| c.is_whitespace() || c.is_control() || ":,/".contains(c))
 }
 
 /// Users below are the system's own: daemons run as such, people do not (`SYS_UID_MAX` of login.defs).

@@ -42,7 +42,7 @@ const MAX_DIRECTORIES: usize = 64;
 ///
 /// When the directory cannot be listed.
 pub fn copies(memory: &Path, store: &Path, id: &str, among: impl Fn(u32) -> bool) -> io::Result<Copies> {
-    let (own_file, here) = (layout::name(store), directory_hash(store));
+    let (own_file, here, id) = (layout::name(store), directory_hash(store), id_hash(id));
     let (mut copies, mut seen) = (Copies::default(), BTreeMap::<u32, usize>::new());
     for (own, user) in directory::directories(memory)?.filter(|(_, user)| among(*user)) {
         let directories = seen.entry(user).or_default();
@@ -51,15 +51,14 @@ pub fn copies(memory: &Path, store: &Path, id: &str, among: impl Fn(u32) -> bool
             copies.unseen.insert(user);
             continue;
         }
-        let mut names: Vec<String> = own.names().into_iter().flatten().take(MAX_NAMES + 1).collect();
+        let names = sorted_names(&own);
         if names.len() > MAX_NAMES {
             copies.unseen.insert(user);
         }
-        names.sort_unstable();
         let is_counters = |name: &&String| Path::new(name).extension() == Some(OsStr::new(COUNTERS));
         for name in names.iter().filter(is_counters).filter(|name| **name != own_file) {
             let Ok(header) = read_header(&own, name, user) else { continue };
-            let is_copy = header.store == id_hash(id) && header.directory != here;
+            let is_copy = header.store == id && header.directory != here;
             let workers = if is_copy { living(&own, &names, name, user) } else { 0 };
             if workers > 0 {
                 copies.found.push(StoreCopy { path: header.path, user, workers });
@@ -75,17 +74,22 @@ pub fn copies(memory: &Path, store: &Path, id: &str, among: impl Fn(u32) -> bool
 ///
 /// When the directory cannot be listed.
 pub fn readers(memory: &Path, store: &Path, id: &str) -> io::Result<BTreeMap<u32, Vec<u32>>> {
-    let mut readers = BTreeMap::<u32, Vec<u32>>::new();
+    let (id, mut readers) = (id_hash(id), BTreeMap::<u32, Vec<u32>>::new());
     for found in directory::files(memory, store)?.filter(|found| found.is_held) {
-        let knows_it =
-            read_header(&found.own, &found.name, found.user).is_ok_and(|header| header.store == id_hash(id));
-        let mut names: Vec<String> = found.own.names().into_iter().flatten().take(MAX_NAMES).collect();
-        names.sort_unstable();
-        if knows_it && living(&found.own, &names, &found.name, found.user) > 0 {
-            readers.entry(found.user).or_default().extend(found.group);
+        let (own, name, user) = (&found.own, &found.name, found.user);
+        let knows_it = read_header(own, name, user).is_ok_and(|header| header.store == id);
+        if knows_it && living(own, &sorted_names(own), name, user) > 0 {
+            readers.entry(user).or_default().extend(found.group);
         }
     }
     Ok(readers)
+}
+
+/// Names in a directory, sorted; where it holds more than are looked at, one more than that.
+fn sorted_names(own: &Own) -> Vec<String> {
+    let mut names: Vec<String> = own.names().into_iter().flatten().take(MAX_NAMES + 1).collect();
+    names.sort_unstable();
+    names
 }
 
 /// Number of threads that show that they count in that file; `names` are the directory's, sorted.
