@@ -95,7 +95,7 @@ test-laravel-e2e: setup build ## the example application under nginx, php-fpm an
 	@scripts/timed $@ sh -ec 'tests/laravel/run; tests/laravel/releases; tests/laravel/guard; \
 		FLAGSTONE_WIRE_FPM=1 laravel/tests/run --filter AbsentPathWireTest'
 
-test-doctor: setup build ## `flagstone doctor` before a real PHP and a real php-fpm, and pools of one php-fpm beside each other
+test-doctor: setup build ## `flagstone doctor` before a real PHP and a real php-fpm, pools of one php-fpm beside each other, and the example without a framework
 	@scripts/timed $@ sh -ec 'tests/doctor/run; tests/pools/run'
 
 test-install: setup build ## make install and make uninstall, in a directory; the lines that the README has after them; demos and tests beside an installed store

@@ -1,7 +1,7 @@
 <?php
 
 /*
- * Asks workers of php-fpm over FastCGI, as a web server would that serves several applications.
+ * Asks workers of php-fpm over FastCGI, as a web server would that serves several applications; among them the example without a framework.
  */
 
 declare(strict_types=1);
@@ -44,8 +44,11 @@ function store(string $environment, bool $on): string
     return $store;
 }
 
-/** @param array<string, string> $parameters */
-function ask(string $socket, string $script, array $parameters = []): mixed
+/**
+ * @param array<string, string> $parameters
+ * @return array{string, string} the header and the body
+ */
+function response(string $socket, string $script, array $parameters = []): array
 {
     $record = static fn (int $type, string $content): string => pack('CCnnCx', 1, $type, 1, strlen($content), 0) . $content;
     $pairs = '';
@@ -67,7 +70,14 @@ function ask(string $socket, string $script, array $parameters = []): mixed
         }
         $output .= $type === 6 ? substr($content, 0, $length) : '';
     }
-    $body = explode("\r\n\r\n", $output, 2)[1] ?? $output;
+
+    return explode("\r\n\r\n", $output, 2) + [1 => $output];
+}
+
+/** @param array<string, string> $parameters */
+function ask(string $socket, string $script, array $parameters = []): mixed
+{
+    $body = response($socket, $script, $parameters)[1];
 
     return json_decode($body, true) ?? $body;
 }
@@ -219,6 +229,27 @@ $output = [];
 exec(escapeshellarg((string) getenv('FLAGSTONE_BIN')) . ' doctor --json --store ' . escapeshellarg($production) . ' --fpm ' . escapeshellarg($sockets['misspelt']) . ' 2>&1', $output);
 $found = array_column(json_decode(implode("\n", $output), true)['checks'], null, 'check')['fpm-answers'];
 same('doctor says it', ['warned', true], [$found['state'], str_contains($found['found'], "$refresh; $map")]);
+
+/*
+ * The example without a framework: a path whose flag is off is answered as one that does not exist.
+ */
+flagstone('publish', __DIR__ . '/../../examples/flags.json', '--yes', '--store', $production);
+mkdir("$dir/sessions");
+foreach (['pilot' => 'i:15;', 'refuser' => 's:7:"acme-eu";'] as $visitor => $company) {
+    file_put_contents("$dir/sessions/sess_$visitor", "company|$company");
+    // PHP reads the sessions of its own user alone.
+    fileowner('/proc/self') !== 0 || chown("$dir/sessions/sess_$visitor", 'www-data');
+}
+$socket = fpm(['plain' => ["php_admin_value[flagstone.store] = $production", "php_admin_value[session.save_path] = $dir/sessions"]], '-n')['plain'];
+copy(__DIR__ . '/../../examples/plain/index.php', "$dir/index.php");
+$visit = static fn (string $visitor, string $path): array => response($socket, "$dir/index.php", ['REQUEST_URI' => $path, 'HTTP_COOKIE' => "PHPSESSID=$visitor"]);
+$isFound = static fn (array $response): bool => !str_contains($response[0], 'Status: 404');
+same('a company of the allow list', [true, "Your portal\n"], [$isFound($visit('pilot', '/portal?tab=2')), $visit('pilot', '/portal')[1]]);
+same('a page without a flag', [true, "Home\n"], [$isFound($visit('refuser', '/')), $visit('refuser', '/')[1]]);
+same('a path that does not exist', false, $isFound($visit('refuser', '/nowhere')));
+same('a company of the deny list', $visit('refuser', '/nowhere'), $visit('refuser', '/portal'));
+flagstone('kill', 'customer_portal', '--reason', 'slow', '--store', $production);
+same('after a kill', $visit('pilot', '/nowhere'), $visit('pilot', '/portal'));
 
 echo $failures === 0 ? "pools: $checks checks passed\n" : "pools: $failures of $checks checks failed\n";
 exit($failures === 0 ? 0 : 1);
