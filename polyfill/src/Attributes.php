@@ -69,18 +69,17 @@ final class Attributes
     private static function time(\DateTimeInterface $time): ?string
     {
         try {
-            $found = [];
-            if (\preg_match('/^(-?\d{1,19})\.(\d{6})$/D', $time->format('U.u'), $found) !== 1) {
-                return null;
-            }
+            // A class of the application may format otherwise.
+            [$text, $micros] = \explode('.', $time->format('U.u'), 2) + ['', ''];
         } catch (\Throwable) {
             return null;
         }
-        $seconds = (int) $found[1];
+        $seconds = (int) $text;
 
-        return $seconds < Time::FIRST_SECOND || $seconds > Time::LAST_SECOND
+        return (string) $seconds !== $text || \strlen($micros) !== 6 || \strspn($micros, '0123456789') !== 6
+            || $seconds < Time::FIRST_SECOND || $seconds > Time::LAST_SECOND
             ? null
-            : \gmdate('Y-m-d\TH:i:s', $seconds) . ".$found[2]Z";
+            : \gmdate('Y-m-d\TH:i:s', $seconds) . ".{$micros}Z";
     }
 
     /** Excludes models and collections, whose text is their JSON. */

@@ -60,7 +60,7 @@ final class Refusal
             return false;
         }
         foreach (\explode("\n", \trim($map)) as $line) {
-            [$first, , $count] = [...(array) \preg_split('/\s+/', \trim($line)), 0, 0];
+            [$first, , $count] = [...(array) \sscanf($line, '%d %d %d'), 0, 0];
             if ($owner >= (int) $first && $owner < (int) $first + (int) $count) {
                 return false;
             }

@@ -15,16 +15,19 @@ final class Time
     public const FIRST_SECOND = -62_167_219_200;
     public const LAST_SECOND = 253_402_300_799;
 
-    private const PATTERN = '/^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))$/D';
-
     /** Null if the text is not a time with an offset. Digits below a microsecond are dropped. */
     public static function parse(string $text): ?int
     {
-        $found = [];
-        if (\strlen($text) > 35 || \preg_match(self::PATTERN, $text, $found) !== 1) {
+        // No regular expression: pcre.backtrack_limit may let none match.
+        $shape = \strtr($text, 'tz123456789', 'TZ000000000');
+        $digits = ($shape[19] ?? '') === '.' ? \strspn($shape, '0', 20) : null;
+        $zone = \substr($text, 19 + ($digits === null ? 0 : 1 + $digits));
+        if (!\str_starts_with($shape, '0000-00-00T00:00:00') || $digits === 0 || $digits > 9
+            || !\in_array(\strtr($zone, 'z123456789-', 'Z000000000+'), ['Z', '+00:00'], true)) {
             return null;
         }
-        [, $year, $month, $day, $hour, $minute, $second] = \array_map('intval', $found);
+        [$year, $month, $day] = [(int) \substr($text, 0, 4), (int) \substr($text, 5, 2), (int) \substr($text, 8, 2)];
+        [$hour, $minute, $second] = [(int) \substr($text, 11, 2), (int) \substr($text, 14, 2), (int) \substr($text, 17, 2)];
         if ($month < 1 || $month > 12 || $day < 1 || $day > self::daysIn($year, $month)) {
             return null;
         }
@@ -32,14 +35,14 @@ final class Time
             return null;
         }
         $offset = 0;
-        if (isset($found[8]) && $found[8] !== '') {
-            [$hours, $minutes] = [(int) $found[9], (int) $found[10]];
+        if (\strlen($zone) === 6) {
+            [$hours, $minutes] = [(int) \substr($zone, 1, 2), (int) \substr($zone, 4)];
             if ($hours > 23 || $minutes > 59) {
                 return null;
             }
-            $offset = ($hours * 3600 + $minutes * 60) * ($found[8] === '-' ? -1 : 1);
+            $offset = ($hours * 3600 + $minutes * 60) * ($zone[0] === '-' ? -1 : 1);
         }
-        $micros = (int) \substr(\str_pad($found[7] ?? '', 6, '0'), 0, 6);
+        $micros = (int) \substr(\str_pad(\substr($text, 20, $digits ?? 0), 6, '0'), 0, 6);
         $seconds = self::days($year, $month, $day) * 86_400 + $hour * 3600 + $minute * 60 + $second - $offset;
 
         return $seconds * 1_000_000 + $micros;

@@ -224,32 +224,42 @@ final class Trust
      */
     private static function owner(array $stat): int
     {
-        $found = self::mount('fuse\S* .*\buser_id=(\d+)', $stat['dev']);
+        [$system, $options] = self::mount($stat['dev']);
+        $user = \str_starts_with($system, 'fuse') ? (int) \substr((string) \strstr($options, ',user_id='), 9) : 0;
 
-        return $found !== null && $found[1] !== '0' ? (int) $found[1] : $stat['uid'];
+        return $user !== 0 ? $user : $stat['uid'];
     }
 
     private static function liesOn(string $system, int $device): bool
     {
-        return self::mount("$system ", $device) !== null;
+        return self::mount($device)[0] === $system;
     }
 
     /**
-     * The match of that device's mount, if its file system matches the pattern.
+     * Type and options of that device's file system; empty if it is not known.
      *
-     * @return ?array<int, string>
+     * @return array{string, string}
      */
-    private static function mount(string $system, int $device): ?array
+    private static function mount(int $device): array
     {
         $major = (($device >> 8) & 0xfff) | (($device >> 32) & ~0xfff);
         $minor = ($device & 0xff) | (($device >> 12) & ~0xff);
         // File systems of the kernel, of FUSE and of containers have no device: their major number is 0.
         if ($major !== 0) {
-            return null;
+            return ['', ''];
         }
         self::$mounts ??= (string) @\file_get_contents('/proc/self/mountinfo');
+        // No regular expression: pcre.backtrack_limit may let none match. Blanks in paths are written in octal.
+        foreach (\explode("\n", self::$mounts) as $line) {
+            [$mount, $system] = \explode(' - ', $line) + ['', ''];
+            if ((\explode(' ', $mount)[2] ?? '') === "0:$minor") {
+                [$type, , $options] = \explode(' ', $system) + ['', '', ''];
 
-        return \preg_match("~^\\d+ \\d+ 0:$minor .* - $system~m", self::$mounts, $found) === 1 ? $found : null;
+                return [$type, ",$options"];
+            }
+        }
+
+        return ['', ''];
     }
 
     /** The problem of a link such as `/proc/PID/root`: its text is `/`, but it leads to that process's root, in its mount namespace. */

@@ -110,7 +110,8 @@ final class ValuesTest extends TestCase
             '0000-01-01T00:00:00Z' => -62_167_219_200_000_000, '1970-01-01T00:00:00.123456789Z' => 123_456] as $text => $micros) {
             self::assertSame($micros, Time::parse($text), $text);
         }
-        foreach (['', '2026-12-01', '2026-02-29T08:00:00Z', '1900-02-29T08:00:00Z', '2026-12-01T24:00:00Z', "2026-12-01T08:00:00Z\n", '2026-12-01T08:00:00.1234567890Z'] as $text) {
+        foreach (['', '2026-12-01', '2026-02-29T08:00:00Z', '1900-02-29T08:00:00Z', '2026-12-01T24:00:00Z', "2026-12-01T08:00:00Z\n", '2026-12-01T08:00:00.1234567890Z',
+            '2026-12-01T08:00:00.Z', '2026-12-01T08:00:00', '2026-12-01 08:00:00Z', '2026-12-01T08:00:00+01-00', '2026-12-01T08:00:00+0100', '2026-12-01T08:00:00+24:00'] as $text) {
             self::assertSame(null, Time::parse($text), $text);
         }
         // Milliseconds and infinite numbers were times.
@@ -121,6 +122,13 @@ final class ValuesTest extends TestCase
             [Time::ofSeconds(-62_167_219_200.0), Time::ofSeconds(253_402_300_799), Time::ofSeconds(253_402_300_799.5)]);
         self::assertSame(1_796_112_000_000_000, Time::ofSeconds(1_796_112_000.0000008), "below a microsecond is dropped");
         self::assertSame([0, -1], [Time::ofSeconds(0.0000008), Time::ofSeconds(-0.0000002)]);
+    }
+
+    public function test_a_limit_of_regular_expressions_leaves_times_comparable(): void
+    {
+        // Dates compared with nothing where pcre.backtrack_limit was low.
+        $code = 'use Flagstone\\Polyfill\\{Attributes, Time}; echo Time::parse("2026-12-01T09:30:00.5+01:30"), " ", Attributes::comparable(new DateTime("@7.25"));';
+        self::assertSame('1796112000500000 1970-01-01T00:00:07.250000Z', self::php($code, ['pcre.backtrack_limit' => '0']));
     }
 
     public function test_a_company_that_is_an_object_a_bool_or_an_array_is_a_typeerror_in_the_extension_s_words(): void
