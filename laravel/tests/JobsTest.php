@@ -144,6 +144,28 @@ final class JobsTest extends TestCase
         $this->assertSame($carried, NotesCompany::$noted);
     }
 
+    public function test_a_float_travels_exactly_whatever_serialize_precision_says(): void
+    {
+        // With 14 or less, 0.1 + 0.2 arrived as 0.3.
+        $this->publish(['portal' => ['rollout' => ['percentage' => 0], 'rules' => [['name' => 'x', 'when' => ['attribute' => 'score', 'gt' => 1]]]]]);
+        $before = (string) \ini_get('serialize_precision');
+        $floats = [0.1 + 0.2, 1 / 3, 7.0, -0.0, 5e-324, \PHP_FLOAT_MAX, 1e25];
+        try {
+            foreach (['-1', '0', '5', '14', '17', '40'] as $precision) {
+                \ini_set('serialize_precision', $precision);
+                NotesCompany::$noted = [];
+                foreach ($floats as $score) {
+                    Flagstone::actingFor(15, fn () => $this->push(new NotesCompany()), ['score' => $score]);
+                }
+                $this->work();
+                $arrived = \array_map(static fn (array $noted): string => \bin2hex(\pack('E', $noted[1]['score'])), NotesCompany::$noted);
+                $this->assertSame(\array_map(static fn (float $score): string => \bin2hex(\pack('E', $score)), $floats), $arrived, $precision);
+            }
+        } finally {
+            \ini_set('serialize_precision', $before);
+        }
+    }
+
     public function test_no_error_of_the_package_stops_a_job(): void
     {
         $this->app->instance(Subjects::class, new Subjects([new class implements SubjectResolver {

@@ -37,7 +37,21 @@ final class Portable
         );
         $plain = ['company' => $company, 'context' => $comparable];
 
-        return \json_decode((string) \json_encode($plain), true) !== $plain ? [self::PACKED => \base64_encode(\serialize($plain))] : $plain;
+        return \json_decode((string) \json_encode($plain), true) !== $plain ? [self::PACKED => \base64_encode(self::serialized($plain))] : $plain;
+    }
+
+    /** Serializes without serialize_precision, by which serialize() rounds floats. */
+    private static function serialized(mixed $value): string
+    {
+        if (\is_float($value) && \is_finite($value)) {
+            return \sprintf('d:%.17H;', $value);
+        }
+        if (!\is_array($value)) {
+            return \serialize($value);
+        }
+        $members = \array_map(static fn (int|string $key, mixed $member): string => \serialize($key) . self::serialized($member), \array_keys($value), $value);
+
+        return 'a:' . \count($value) . ':{' . \implode('', $members) . '}';
     }
 
     /**
