@@ -56,6 +56,26 @@ final class InstallTest extends TestCase
         self::assertSame('{"flags": {"mine": true}}', \file_get_contents("$this->folder/flags.json"));
     }
 
+    public function test_what_root_installs_is_the_applications_whatever_the_umask(): void
+    {
+        // Root's umask 077 left a .gitignore that the application's owner could not read.
+        self::assertSame(0, \posix_geteuid(), 'run as root: nobody else can play two users');
+        foreach ([$this->folder, "$this->folder/config"] as $folder) {
+            \chown($folder, 64_010);
+            \chgrp($folder, 64_011);
+        }
+        $umask = \umask(0o077);
+        try {
+            self::assertSame(0, $this->artisanCode('feature:install'), $this->printed);
+        } finally {
+            \umask($umask);
+        }
+        foreach (['.gitignore', 'flags.json', 'config/flagstone.php'] as $name) {
+            $file = "$this->folder/$name";
+            self::assertSame([64_010, 64_011, 0o100644], [\fileowner($file), \filegroup($file), \fileperms($file)], $name);
+        }
+    }
+
     public function test_the_schema_is_the_projects(): void
     {
         self::assertFileEquals(__DIR__ . '/../../schema/flags.schema.json', __DIR__ . '/../flags.schema.json');

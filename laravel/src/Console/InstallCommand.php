@@ -69,9 +69,7 @@ final class InstallCommand extends FlagCommand
             return ".gitignore has /$overlay already";
         }
         $text .= $text === '' || \str_ends_with($text, "\n") ? '' : "\n";
-        if (@\file_put_contents($path, "$text/$overlay\n") === false) {
-            throw new RuntimeException("cannot write $path");
-        }
+        Replacement::keeping($path, "$text/$overlay\n");
 
         return ".gitignore: /$overlay added";
     }
