@@ -80,12 +80,12 @@ final class PennantFallbackTest extends TestCase
             ['portal' => ['a' => true, 'b' => false], 'unmoved' => ['x' => true], 'none' => []],
             $store->getAll(['portal' => ['a' => $one, 'b' => $two], 'unmoved' => ['x' => $one], 'none' => []]),
         );
-        self::assertSame(['portal', 'unmoved', 'lottery', 'only-in-code'], $store->stored());
+        self::assertSame(['unmoved', 'lottery', 'only-in-code'], $store->stored());
         $store->delete('only-in-code', $two);
         $store->purge(['unmoved']);
-        self::assertSame(['portal', 'lottery', 'only-in-code'], $store->stored());
+        self::assertSame(['lottery', 'only-in-code'], $store->stored());
         $store->purge(null);
-        self::assertSame(['portal'], $store->stored());
+        self::assertSame([], $store->stored());
     }
 
     public function test_what_flagstone_has_is_written_by_command_alone(): void
@@ -114,6 +114,24 @@ final class PennantFallbackTest extends TestCase
         self::assertTrue($store->get('moves', $one));
         $this->publish(['moves' => false]);
         self::assertFalse($store->get('moves', $one));
+    }
+
+    public function test_what_is_stored_but_for_some_is_purged_as_pennants_command_does(): void
+    {
+        // stored() named flags, so that `pennant:purge --except` was refused whatever it named.
+        $store = $this->manager()->store('flagstone');
+        $one = new Firm(['id' => 15]);
+        foreach (['keeps', 'goes', 'moves'] as $feature) {
+            $store->set($feature, $one, true);
+        }
+        $this->publish(['portal' => false, 'moves' => false]);
+        self::assertSame(['keeps', 'goes', 'moves'], $store->stored());
+        $store->purge(['goes', 'moves']);
+        self::assertSame(['keeps'], $store->stored());
+        $store->purge([]);
+        self::assertSame(['keeps'], $store->stored());
+        // --except-registered.
+        self::assertSame(['keeps'], \array_values(\array_diff($store->stored(), $store->defined())));
     }
 
     public function test_a_kill_reaches_through_pennants_cache(): void

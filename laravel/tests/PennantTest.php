@@ -8,6 +8,7 @@ use Flagstone\Laravel\Facades\Flagstone;
 use Flagstone\Laravel\Pennant\FlagstoneDriver;
 use Flagstone\Laravel\Pennant\ManagedExternally;
 use Flagstone\Laravel\Subject\Subject;
+use Flagstone\Laravel\Testing\Variant;
 use Flagstone\Laravel\Tests\Support\Firm;
 use Flagstone\Laravel\Tests\Support\User;
 use Illuminate\Foundation\Application;
@@ -51,6 +52,7 @@ final class PennantTest extends TestCase
             'everyone' => true,
             'theme' => ['enabled' => true, 'variants' => ['compact' => ['weight' => 100, 'value' => ['columns' => 2]]]],
             'plain' => ['enabled' => true, 'variants' => ['wide' => ['weight' => 100]]],
+            'shut' => ['enabled' => true, 'variants' => ['none' => ['weight' => 100, 'value' => false]]],
             'plan' => ['rollout' => ['percentage' => 0], 'rules' => [['when' => ['attribute' => 'plan', 'eq' => 'pro']]]],
         ]);
         $this->pennant = $this->app->make(FeatureManager::class)->store('flagstone');
@@ -99,6 +101,21 @@ final class PennantTest extends TestCase
         );
     }
 
+    public function test_a_flag_that_is_on_with_the_value_false_is_inactive_to_pennant(): void
+    {
+        $user = $this->user(15);
+        $this->assertFalse($this->pennant->get('shut', $user));
+        $this->assertTrue(Flagstone::for(15)->enabled('shut'));
+    }
+
+    public function test_a_fake_gives_a_test_what_a_write_would(): void
+    {
+        // A test was told to run a command, which changes the store of a server.
+        Flagstone::fake(['portal' => [16 => true], 'everyone' => false, 'theme' => new Variant('name', 'blue')]);
+        $answers = \array_map(fn (string $flag): mixed => $this->pennant->get($flag, $this->user(16)), ['portal', 'everyone', 'theme']);
+        $this->assertSame([true, false, 'blue'], $answers);
+    }
+
     public function test_a_feature_that_flagstone_lacks_falls_back_to_its_pennant_definition(): void
     {
         Event::fake([UnknownFeatureResolved::class]);
@@ -136,9 +153,9 @@ final class PennantTest extends TestCase
     public function test_it_lists_what_is_stored_and_what_is_defined(): void
     {
         $this->pennant->define('legacy', fn (): bool => true);
-        $flags = ['everyone', 'plain', 'plan', 'portal', 'theme'];
+        $flags = ['everyone', 'plain', 'plan', 'portal', 'shut', 'theme'];
 
-        $this->assertSame($flags, $this->pennant->stored());
+        $this->assertSame([], $this->pennant->stored());
         $this->assertSame([...$flags, 'legacy'], $this->pennant->defined());
         $this->assertSame([...$flags, 'legacy'], $this->pennant->definedFeaturesForScope(null));
     }
@@ -146,11 +163,11 @@ final class PennantTest extends TestCase
     public function test_writes_say_which_command_to_run(): void
     {
         foreach ([
-            "php artisan feature:allow portal '15'" => fn () => $this->pennant->set('portal', $this->user(15), true),
-            "php artisan feature:deny portal 'acme'" => fn () => $this->pennant->set('portal', 'acme', false),
+            "php artisan feature:allow portal '15'; in a test: Flagstone::fake(['portal' => [15 => true]])" => fn () => $this->pennant->set('portal', $this->user(15), true),
+            "php artisan feature:deny portal 'acme'; in a test: Flagstone::fake(['portal' => ['acme' => false]])" => fn () => $this->pennant->set('portal', 'acme', false),
             'php artisan feature:allow portal COMPANY' => fn () => $this->pennant->set('portal', 15, true),
-            'write the variants of "theme" into flags.json' => fn () => $this->pennant->set('theme', 'acme', ['columns' => 3]),
-            'php artisan feature:enable portal --percentage=100' => fn () => $this->pennant->setForAllScopes('portal', true),
+            'write the variants of "theme" into flags.json and run php artisan feature:publish; in a test: Flagstone::fake([\'theme\' => new Variant(\'name\', $value)])' => fn () => $this->pennant->set('theme', 'acme', ['columns' => 3]),
+            "php artisan feature:enable portal --percentage=100; in a test: Flagstone::fake(['portal' => true])" => fn () => $this->pennant->setForAllScopes('portal', true),
             'php artisan feature:disable portal' => fn () => $this->pennant->setForAllScopes('portal', false),
             "php artisan feature:forget portal 'acme'" => fn () => $this->pennant->delete('portal', 'acme'),
             'Pennant cannot purge "portal": its features are Flagstone\'s.' => fn () => $this->pennant->purge(['portal']),

@@ -119,8 +119,8 @@ final class Overlay
     public function apply(Change $change, bool $json): Result
     {
         if ($this->overlay === '') {
-            return Result::refused('no overlay is read here, so a change would change nothing: tests read flags.json alone, and'
-                . ' config/flagstone.php, overlay, names the file elsewhere');
+            return Result::refused('no overlay is read here, so a change would change nothing: tests read flags.json alone,'
+                . " and get other answers by Flagstone::fake(['{$change->flag}' => …]). Elsewhere config/flagstone.php, overlay, names the file");
         }
         try {
             $flags = $this->flags();

@@ -60,10 +60,10 @@ class FlagstoneDriver implements Driver
         return $this->defined();
     }
 
-    /** @return list<string> */
+    /** @return list<string> what can be purged: features of the other store. A flag stores nothing by scope. */
     public function stored(): array
     {
-        return \array_values(\array_unique([...$this->flagstone->driver()->names(), ...$this->fallback->stored()]));
+        return $this->fallback->stored();
     }
 
     /**
@@ -139,6 +139,8 @@ class FlagstoneDriver implements Driver
     }
 
     /**
+     * Purges the other store: also what it has left of a feature that has become a flag.
+     *
      * @param ?array<array-key, mixed> $features null: all of the other store
      * @throws ManagedExternally
      */
@@ -149,12 +151,12 @@ class FlagstoneDriver implements Driver
         foreach ($named ?? [] as $feature) {
             $this->needKnown($feature);
         }
-        $own = \array_filter($named ?? [], $this->names->has(...));
         $store = $this->fallback->store();
-        if ($store === null || $own !== []) {
-            throw ManagedExternally::purge($own === [] ? $named : \array_values($own));
+        $own = \array_diff($store === null ? $named ?? [] : \array_filter($named ?? [], $this->names->has(...)), $this->fallback->stored());
+        if ($own !== [] || $store === null && $named === null) {
+            throw ManagedExternally::purge($named === null ? null : \array_values($own));
         }
-        $store->purge($named);
+        $store?->purge($named);
     }
 
     /**

@@ -11,33 +11,37 @@ use LogicException;
  */
 final class ManagedExternally extends LogicException
 {
-    private function __construct(string $what, public readonly string $command, string $why = "its features are Flagstone's")
+    /** @param ?string $answer PHP code of a fake's answer that a test gets the same by */
+    private function __construct(string $what, public readonly string $command, string $why = "its features are Flagstone's", ?string $answer = null)
     {
-        parent::__construct("Pennant cannot $what: $why. Instead: $command");
+        parent::__construct("Pennant cannot $what: $why. Instead: $command" . ($answer === null ? '' : "; in a test: Flagstone::fake([$answer])"));
     }
 
     public static function set(string $feature, int|string|null $company, mixed $value): self
     {
         $verb = $value === false ? 'deny' : 'allow';
         if (!\is_bool($value)) {
-            return new self("give \"$feature\" a value", self::variants($feature));
+            return self::value($feature);
         }
+        $answer = $value ? 'true' : 'false';
 
         return new self(
             ($value ? 'activate' : 'deactivate') . " \"$feature\" for one scope",
             "php artisan feature:$verb $feature " . self::company($company),
+            answer: "'$feature' => " . ($company === null ? $answer : '[' . \var_export($company, true) . " => $answer]"),
         );
     }
 
     public static function setForAll(string $feature, mixed $value): self
     {
         if (!\is_bool($value)) {
-            return new self("give \"$feature\" a value", self::variants($feature));
+            return self::value($feature);
         }
 
         return new self(
             ($value ? 'activate' : 'deactivate') . " \"$feature\" for everyone",
             'php artisan feature:' . ($value ? "enable $feature --percentage=100" : "disable $feature"),
+            answer: "'$feature' => " . ($value ? 'true' : 'false'),
         );
     }
 
@@ -74,8 +78,12 @@ final class ManagedExternally extends LogicException
         return $company === null ? 'COMPANY' : \escapeshellarg((string) $company);
     }
 
-    private static function variants(string $feature): string
+    private static function value(string $feature): self
     {
-        return "write the variants of \"$feature\" into flags.json and run php artisan feature:publish";
+        return new self(
+            "give \"$feature\" a value",
+            "write the variants of \"$feature\" into flags.json and run php artisan feature:publish",
+            answer: "'$feature' => new Variant('name', \$value)",
+        );
     }
 }
