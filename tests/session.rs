@@ -165,6 +165,18 @@ fn a_request_is_answered_from_the_generation_that_its_first_question_chose() {
 }
 
 #[test]
+fn a_request_ends_with_the_kills_of_its_first_question() {
+    let (_directory, path, store) = shop();
+    let mut worker = worker(&path);
+    assert!(!ask(&mut worker, "other"));
+    store.kill("portal", change()).unwrap();
+    pass(&mut worker, 10 * SECOND);
+    assert!(ask(&mut worker, "portal"), "asked for the first time after the kill");
+    next_request(&mut worker);
+    assert!(!ask(&mut worker, "portal"));
+}
+
+#[test]
 fn a_long_lived_process_moves_on_once_its_refresh_interval_is_over() {
     let (_directory, path, store) = shop();
     let mut console = console(&path);

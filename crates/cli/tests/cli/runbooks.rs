@@ -73,13 +73,16 @@ fn before(page: &str) -> (&'static str, Option<(&'static str, &'static str)>) {
 fn prepared(page: &str) -> Shop {
     let shop = Shop::empty();
     shop.write("flags.json", FLAGS);
-    for path in ["bin", "var/lib/flagstone", "var/backups/flagstone", "mnt/flags"] {
+    for path in ["bin", "var/lib/flagstone", "var/backups", "mnt/flags"] {
         std::fs::create_dir_all(shop.directory.join(path)).unwrap();
     }
     // The test has no user of that name.
     let as_owner = "shift 3; exec \"$@\"\n";
+    let install = "shift 3; exec /usr/bin/install -d \"$@\"\n";
     let php = "echo 'Flagstone support => enabled'\n";
-    for (program, says) in [("systemctl", ""), ("make", ""), ("php", php), ("runuser", as_owner)] {
+    for (program, says) in
+        [("systemctl", ""), ("make", ""), ("php", php), ("runuser", as_owner), ("install", install)]
+    {
         let path = shop.write(
             &format!("bin/{program}"),
             format!("#!/bin/sh\necho \"{program} $*\" >>'{}/played'\n{says}", shop.directory.display()),
@@ -144,7 +147,7 @@ fn play(page: &str) {
     }
     if page == "upgrading" {
         let played = std::fs::read_to_string(shop.directory.join("played")).unwrap();
-        let played = played.lines().filter(|line| !line.contains("runuser"));
+        let played = played.lines().filter(|line| !line.contains("flagstone -"));
         let played: Vec<&str> = played.take(5).collect();
         let order = [
             "stop flagstone.service",
@@ -199,7 +202,7 @@ fn the_lines_to_restore_file_by_file_mend_snapshot_head_config_and_group() {
     let lines = lines.join("\n").replace("/var/", &format!("{root}/var/"));
     // As for an owner, for whom tar gives no group back.
     let before = format!(
-        "tar() {{ command tar --no-same-owner \"$@\"; }}; cd {root}/var/lib/flagstone; chgrp -R 33 shop
+        "tar() {{ command tar --no-same-owner \"$@\"; }}; mkdir {root}/var/backups/flagstone; cd {root}/var/lib/flagstone; chgrp -R 33 shop
         flagstone config confirm_above 0.4 --store shop
         command tar -czf {root}/var/backups/flagstone/shop.tar.gz shop
         newest=$(ls shop/snapshots | tail -n 1); truncate -s 100 shop/snapshots/$newest; rm shop/config.json; echo x >shop/head"
