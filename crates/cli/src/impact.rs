@@ -8,7 +8,7 @@ use crate::progress::Progress;
 use crate::{confirm, display, store_view};
 use flagstone::definition::{CompanyId, Definitions, Flag, FlagState, Percentage, Rollout};
 use flagstone::publish::{Config, NamedFile, Store};
-use flagstone::{FlagId, Key, Question, Snapshot, Switches, compile, enabled};
+use flagstone::{FlagId, Key, Question, Snapshot, Switches, blocker, compile, enabled, possible};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -93,6 +93,76 @@ impl Side<'_> {
     }
 }
 
+/// The store's kills and stop, which hold through the change.
+pub struct Holds {
+    killed: BTreeSet<String>,
+    stopped: bool,
+}
+
+impl Holds {
+    /// Reads them; none if the head cannot be read.
+    pub fn of(store: &Store) -> Holds {
+        Holds { killed: store.killed().unwrap_or_default(), stopped: store.is_stopped().unwrap_or_default() }
+    }
+
+    fn switches(&self, snapshot: &Snapshot) -> Switches {
+        Switches::new(snapshot, self.killed.iter().map(String::as_bytes), self.stopped)
+    }
+}
+
+/// A kill or the stop by which nobody has a flag.
+enum Hold {
+    Kill,
+    /// The kill of this flag, which it requires.
+    RequiredKill(String),
+    Stop,
+}
+
+impl Hold {
+    /// The hold of a flag that is off for everybody whether a change is made or not.
+    fn of(flag: &str, [before, after]: [Option<Side>; 2], now: i64) -> Option<Hold> {
+        let held = |side: Side| {
+            let (id, Side { snapshot, switches }) = (side.find(flag)?, side);
+            if switches.killed(id) {
+                return Some(Hold::Kill);
+            }
+            if possible(snapshot, switches, id, now) || !possible(snapshot, &Switches::none(), id, now) {
+                return None;
+            }
+            match blocker(snapshot, switches, id, now) {
+                Some(required) if switches.killed(required) => {
+                    Some(Hold::RequiredKill(snapshot.flag_key(required).to_owned()))
+                }
+                _ => Some(Hold::Stop),
+            }
+        };
+        let is_on =
+            |side: Side| side.find(flag).is_some_and(|id| possible(side.snapshot, side.switches, id, now));
+        after.and_then(held).or_else(|| before.filter(|_| !after.is_some_and(is_on)).and_then(held))
+    }
+
+    /// The hold as `--json` has it.
+    fn name(&self) -> &'static str {
+        match self {
+            Hold::Kill => "kill",
+            Hold::RequiredKill(_) => "required",
+            Hold::Stop => "stop",
+        }
+    }
+
+    /// The state, and the command that ends it.
+    fn texts(&self, flag: &str) -> (String, String) {
+        let revive = |flag: &str| format!("`flagstone revive {}`", display::argument(flag));
+        match self {
+            Hold::Kill => ("it is killed".to_owned(), revive(flag)),
+            Hold::RequiredKill(required) => {
+                (format!("{}, which it requires, is killed", display::plain(required)), revive(required))
+            }
+            Hold::Stop => ("everything is stopped".to_owned(), "`flagstone resume-all`".to_owned()),
+        }
+    }
+}
+
 /// The companies that have a flag, before and after.
 #[derive(Default)]
 pub struct Sides<'a> {
@@ -143,9 +213,10 @@ pub fn sides<'a>(flag: &str, keys: &[Key<'a>], sides: [Option<Side>; 2], now: i6
     })
 }
 
-/// The effect of a change on one flag.
+/// The effect of a change on one flag: once the hold ends, if there is one.
 struct FlagReach {
     flag: String,
+    hold: Option<Hold>,
     before: usize,
     after: usize,
     on: (usize, Vec<Value>, String),
@@ -181,6 +252,7 @@ pub fn measure(
     let companies = Companies::read(&list.name, &list.bytes)?;
     let keys = companies.keys();
     let now = flagstone::time::now();
+    let none = Switches::none();
     let of = |flag: &&str| {
         let old = definitions.and_then(|(old, _)| old.flags.get(*flag));
         let narrowed = definitions.is_some_and(|(old, new)| may_lose(flag, old, new));
@@ -215,6 +287,9 @@ pub fn measure(
             }
             false => Vec::new(),
         };
+        let hold = definitions.and_then(|_| Hold::of(flag, pair, now));
+        let open = pair.map(|side| side.map(|side| Side { switches: &none, ..side }));
+        let pair = if hold.is_some() { open } else { pair };
         let found = sides(flag, if is_pilot { &pilots } else { &keys }, pair, now);
         let told = |keys: &[Key]| {
             let some = display::some(keys.iter().map(|key| display::key(*key)), EXAMPLES);
@@ -224,6 +299,7 @@ pub fn measure(
         let needs: BTreeSet<String> = needs.flatten().map(str::to_owned).collect();
         FlagReach {
             flag: (*flag).to_owned(),
+            hold,
             before: found.before,
             after: found.inside.len(),
             on: told(&found.enters),
@@ -250,13 +326,29 @@ pub fn of_definitions(
     share: f64,
     before: Option<&Snapshot>,
     (old, new): (&Definitions, &Definitions),
+    holds: &Holds,
     environment: &str,
 ) -> Result<Reach, Failure> {
     let flags = affected(old, new);
-    let after = part(new, &flags, environment)?;
-    let none = Switches::none();
-    let side = |snapshot| Side { snapshot, switches: &none };
-    measure(list, share, [before.map(side), Some(side(&after))], &flags, Some((old, new)))
+    measure_change(list, share, before, (old, new), (holds, environment), &flags)
+}
+
+fn measure_change(
+    list: &List,
+    share: f64,
+    before: Option<&Snapshot>,
+    (old, new): (&Definitions, &Definitions),
+    (holds, environment): (&Holds, &str),
+    flags: &BTreeSet<&str>,
+) -> Result<Reach, Failure> {
+    let after = part(new, flags, environment)?;
+    let snapshots = [before, Some(&after)];
+    let switches = snapshots.map(|snapshot| snapshot.map(|snapshot| holds.switches(snapshot)));
+    let [before, after] = [0, 1].map(|side| {
+        let (snapshot, switches) = (snapshots[side], switches[side].as_ref());
+        snapshot.zip(switches).map(|(snapshot, switches)| Side { snapshot, switches })
+    });
+    measure(list, share, [before, after], flags, Some((old, new)))
 }
 
 /// The reach of a publish on pilots, without a list: only the companies that a pilot allows have it. None if no pilot loses any.
@@ -264,6 +356,7 @@ pub fn of_pilots(
     share: f64,
     before: Option<&Snapshot>,
     ((old, new), reviewed): ((&Definitions, &Definitions), &[String]),
+    holds: &Holds,
     environment: &str,
 ) -> Result<Option<Reach>, Failure> {
     let now = flagstone::time::now();
@@ -279,11 +372,8 @@ pub fn of_pilots(
     if flags.is_empty() {
         return Ok(None);
     }
-    let after = part(new, &flags, environment)?;
-    let none = Switches::none();
-    let side = |snapshot| Side { snapshot, switches: &none };
     let list = List { name: "the flags' own lists".to_owned(), bytes: Vec::new() };
-    let mut reach = measure(&list, share, [before.map(side), Some(side(&after))], &flags, Some((old, new)))?;
+    let mut reach = measure_change(&list, share, before, (old, new), (holds, environment), &flags)?;
     reach.companies = reach.flags.iter().map(|flag| flag.before).sum();
     Ok(Some(reach).filter(|reach| reach.flags.iter().any(|flag| flag.off.0 > 0)))
 }
@@ -437,9 +527,18 @@ impl Reach {
                 display::thousands(flag.before as u64),
                 display::thousands(flag.after as u64),
             );
-            match flag.on.0 + flag.off.0 {
-                0 => output.line(format!("  {name}: {before} have it, as before")),
-                _ => output.line(format!("  {name}: {before} → {after} have it")),
+            let same = flag.on.0 + flag.off.0 == 0;
+            match flag.hold.as_ref().map(|hold| hold.texts(&flag.flag)) {
+                Some((why, end)) => output.line(format!(
+                    "  {name}: nobody has it while {why}; after {end} {after} have it, {}",
+                    if same {
+                        "as before this change".to_owned()
+                    } else {
+                        format!("{before} without this change")
+                    }
+                )),
+                None if same => output.line(format!("  {name}: {before} have it, as before")),
+                None => output.line(format!("  {name}: {before} → {after} have it")),
             }
             for (sign, style, (count, _, some)) in [("+", GOOD, &flag.on), ("-", WARN, &flag.off)] {
                 if *count > 0 {
@@ -469,18 +568,32 @@ impl Reach {
     /// The reach as `--json` has it.
     pub fn json(&self) -> Value {
         let flags = self.flags.iter().map(|flag| {
-            json!({
-                "flag": flag.flag,
-                "before": flag.before,
-                "after": flag.after,
-                "turns_on": flag.on.0,
-                "turns_on_examples": flag.on.1,
-                "turns_off": flag.off.0,
-                "turns_off_examples": flag.off.1,
-                "counts_as_missing": flag.needs,
-                "denied_unlisted": flag.denied_unlisted.len(),
-                "denied_unlisted_examples": flag.denied_unlisted.iter().take(EXAMPLES).collect::<Vec<_>>(),
-            })
+            let counts = |before: usize, after: usize, on: (usize, &[Value]), off: (usize, &[Value])| {
+                json!({
+                    "before": before,
+                    "after": after,
+                    "turns_on": on.0,
+                    "turns_on_examples": on.1,
+                    "turns_off": off.0,
+                    "turns_off_examples": off.1,
+                })
+            };
+            let open = counts(flag.before, flag.after, (flag.on.0, &flag.on.1), (flag.off.0, &flag.off.1));
+            let mut json = match flag.hold {
+                Some(_) => counts(0, 0, (0, &[]), (0, &[])),
+                None => open.clone(),
+            };
+            json["flag"] = flag.flag.as_str().into();
+            json["held"] = flag.hold.as_ref().map_or(Value::Null, |hold| {
+                let mut held = open;
+                held["by"] = hold.name().into();
+                held
+            });
+            json["counts_as_missing"] = json!(flag.needs);
+            json["denied_unlisted"] = flag.denied_unlisted.len().into();
+            json["denied_unlisted_examples"] =
+                flag.denied_unlisted.iter().take(EXAMPLES).cloned().collect::<Vec<_>>().into();
+            json
         });
         json!({
             "companies": self.companies,
@@ -505,13 +618,14 @@ impl Reach {
         }
         let Some(worst) = self.worst().filter(|_| !yes) else { return Ok(()) };
         let percent = |share: f64| format!("{} %", (share * 100_000.0).round() / 1_000.0);
-        let told = format!(
-            "{} turns off for {} of the {} that have it, more than {}",
-            display::plain(&worst.flag),
-            display::thousands(worst.off.0 as u64),
-            display::counted(worst.before as u64, "company"),
-            percent(self.share)
-        );
+        let (flag, off) = (display::plain(&worst.flag), display::thousands(worst.off.0 as u64));
+        let (all, share) = (display::counted(worst.before as u64, "company"), percent(self.share));
+        let told = match worst.hold.as_ref().map(|hold| hold.texts(&worst.flag)) {
+            Some((why, end)) => format!(
+                "nobody has {flag} while {why}; {off} of the {all} that {end} would give it back to do not get it, more than {share}"
+            ),
+            None => format!("{flag} turns off for {off} of the {all} that have it, more than {share}"),
+        };
         match confirm::confirmed(&format!("{told}. Go on?"), output) {
             true => Ok(()),
             false => Err(Failure::Refused(format!("{told}; nothing was changed. With --yes it is done"))),

@@ -1,7 +1,7 @@
 //! Common parts of all commands that change a store: the person, the place, and the differences.
 
 use crate::args::{self, Arguments, By, WeighedChange};
-use crate::impact::{self, Listed};
+use crate::impact::{self, Holds, Listed};
 use crate::machines::{self, Relay, RemoteCommand};
 use crate::output::{BAD, BOLD, DIM, Failure, GOOD, Output, WARN};
 use crate::{display, identity, store_view};
@@ -146,7 +146,8 @@ impl ChangeContext {
             }
         };
         let share = self.config.confirm_above();
-        let reach = impact::of_definitions(&list, share, before, definitions, self.store.environment())?
+        let (holds, environment) = (Holds::of(&self.store), self.store.environment());
+        let reach = impact::of_definitions(&list, share, before, definitions, &holds, environment)?
             .with_reviewed(reviewed);
         reach.tell(output);
         reach.agreed(command.yes || dry_run, output)?;
@@ -166,8 +167,9 @@ impl ChangeContext {
             return Ok(Value::Null);
         }
         let (share, environment) = (self.config.confirm_above(), self.store.environment());
+        let holds = Holds::of(&self.store);
         let edits = (definitions, reviewed);
-        let Some(reach) = impact::of_pilots(share, before, edits, environment)? else {
+        let Some(reach) = impact::of_pilots(share, before, edits, &holds, environment)? else {
             return Ok(Value::Null);
         };
         reach.tell(output);

@@ -136,6 +136,7 @@ fn agreed(plan: &Plan, store: &Store, yes: bool, output: &mut Output) -> Result<
             records.insert(record.to, record);
         }
     });
+    let killed = store.killed().unwrap_or_default();
     let named = widened.iter().map(|flag| {
         let by = plan.flags.get(*flag).copied().flatten();
         let record = by.and_then(|by| records.get(&by));
@@ -150,7 +151,8 @@ fn agreed(plan: &Plan, store: &Store, yes: bool, output: &mut Output) -> Result<
             (Some(by), None) => format!(" (changed by {by})"),
             (None, _) => String::new(),
         };
-        format!("{}{by}", display::plain(flag))
+        let held = if killed.contains(*flag) { ", for nobody until its revive: it is killed" } else { "" };
+        format!("{}{by}{held}", display::plain(flag))
     });
     let problem = format!(
         "it reverts more than the last change, and turns on for more companies: {}",

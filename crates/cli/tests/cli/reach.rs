@@ -52,6 +52,53 @@ fn a_change_tells_how_many_it_turns_on_and_off_as_simulate_counts_them() {
     assert!(ran.out.contains("of 1,000 companies in companies.txt:\n  search: 510 → "), "{}", ran.out);
 }
 
+/// "510 → 1,000 have it", of a flag that is killed and stays off; and at its revive nobody was told of the change.
+#[test]
+fn a_flag_that_is_off_by_a_kill_or_the_stop_turns_on_for_nobody() {
+    let shop = shop();
+    shop.run(["kill", "search", "--reason", "test"]).exits(0);
+    let up = ["rollout", "search", "100", "--count-for", "companies.txt", "--dry-run"];
+    let ran = shop.run(up).exits(0);
+    let told = "  search: nobody has it while it is killed; after `flagstone revive search` 1,000 have it, 510 without this change\n";
+    assert!(ran.out.contains(told), "{}", ran.out);
+    let json = shop.run([up[0], up[1], up[2], up[3], up[4], up[5], "--json"]).exits(0).json();
+    let flag = &json["reach"]["flags"][0];
+    assert_eq!((&flag["before"], &flag["after"], &flag["turns_on"]), (&0.into(), &0.into(), &0.into()));
+    assert_eq!(flag["turns_on_examples"], serde_json::json!([]));
+    let held = &flag["held"];
+    assert_eq!((&held["by"], &held["before"], &held["after"]), (&"kill".into(), &510.into(), &1_000.into()));
+    assert_eq!((&held["turns_on"], &held["turns_off"]), (&490.into(), &0.into()));
+    // What it takes away is taken at the revive, which asks nothing.
+    let asked = "nobody has search while it is killed; 510 of the 510 companies that `flagstone revive search` would give it back to do not get it, more than 20 %";
+    let ran = shop.run(["rollout", "search", "0", "--count-for", "companies.txt"]).exits(1);
+    assert!(ran.err.contains(asked), "{}", ran.err);
+
+    shop.run(["revive", "search"]).exits(0);
+    shop.run(["stop-all", "--reason", "test", "--yes"]).exits(0);
+    let ran = shop.run(up).exits(0);
+    let told = "  search: nobody has it while everything is stopped; after `flagstone resume-all` 1,000 have it, 510 without this change\n";
+    assert!(ran.out.contains(told), "{}", ran.out);
+    shop.run(["resume-all"]).exits(0);
+    let ran = shop.run(up).exits(0);
+    assert!(ran.out.contains("  search: 510 → 1,000 have it\n"), "{}", ran.out);
+}
+
+#[test]
+fn a_flag_whose_required_flag_is_killed_turns_on_for_nobody() {
+    let shop = shop();
+    shop.run(["kill", "billing_v2", "--reason", "test"]).exits(0);
+    let up = ["rollout", "customer_portal", "100", "--count-for", "companies.txt", "--dry-run"];
+    let ran = shop.run(up).exits(0);
+    let told = "  customer_portal: nobody has it while billing_v2, which it requires, is killed; after `flagstone revive billing_v2` 1,000 have it, 100 without this change\n";
+    assert!(ran.out.contains(told), "{}", ran.out);
+    // Once it no longer requires that one it is on at once.
+    let flags = FLAGS.replace("\"requires\": [\"billing_v2\"]", "\"requires\": []");
+    assert_ne!(flags, FLAGS);
+    shop.write("free.json", flags);
+    let ran = shop.run(["publish", "free.json", "--count-for", "companies.txt", "--dry-run"]).exits(0);
+    assert!(ran.out.contains("  customer_portal: 0 → 100 have it\n"), "{}", ran.out);
+}
+
 /// `disable search --companies broken.txt` read as "for these two", and was for everybody.
 #[test]
 fn what_only_counts_is_not_named_as_if_it_chose() {
