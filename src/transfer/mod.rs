@@ -86,25 +86,51 @@ pub fn pack(definitions: &Definitions, flags: &[String]) -> Result<Bundle, Trans
         [] => definitions.flags.keys().cloned().collect(),
         flags => flags.iter().cloned().collect(),
     };
+    Ok(gathered(asked, &definitions.flags, &definitions.segments))
+}
+
+/// Leaves those flags out, with everything that only they need.
+///
+/// # Errors
+///
+/// When one of them is not in the bundle.
+pub fn without_flags(bundle: &Bundle, skipped: &[String]) -> Result<Bundle, TransferError> {
+    let (mut asked, mut flags) = (bundle.asked.clone(), bundle.flags.clone());
+    for key in skipped {
+        asked.remove(key);
+        if flags.remove(key).is_none() {
+            let near = nearest(key, bundle.flags.keys().map(String::as_str)).map(str::to_owned);
+            return Err(TransferError::Unknown { key: key.clone(), near });
+        }
+    }
+    Ok(gathered(asked, &flags, &bundle.segments))
+}
+
+/// The requested flags with everything that they need, as far as it is there.
+fn gathered(
+    asked: BTreeSet<String>,
+    flags: &BTreeMap<String, Flag>,
+    segments: &BTreeMap<String, Condition>,
+) -> Bundle {
     let mut bundle = Bundle { asked, flags: BTreeMap::new(), segments: BTreeMap::new() };
     let mut due: Vec<&str> = bundle.asked.iter().map(String::as_str).collect();
-    let mut segments: Vec<&str> = Vec::new();
+    let mut used: Vec<&str> = Vec::new();
     while let Some(key) = due.pop() {
-        if let Some(flag) = definitions.flags.get(key)
+        if let Some(flag) = flags.get(key)
             && bundle.flags.insert(key.to_owned(), flag::traveller(flag)).is_none()
         {
             due.extend(flag.requires.iter().map(String::as_str));
-            segments.extend(flag.rules.iter().flat_map(|rule| used_by(&rule.when)));
+            used.extend(flag.rules.iter().flat_map(|rule| used_by(&rule.when)));
         }
     }
-    while let Some(name) = segments.pop() {
-        if let Some(condition) = definitions.segments.get(name)
+    while let Some(name) = used.pop() {
+        if let Some(condition) = segments.get(name)
             && bundle.segments.insert(name.to_owned(), condition.clone()).is_none()
         {
-            segments.extend(used_by(condition));
+            used.extend(used_by(condition));
         }
     }
-    Ok(bundle)
+    bundle
 }
 
 /// Removes the companies that flags and stages of plans list: they are not even written into an export.

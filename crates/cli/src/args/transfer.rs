@@ -1,7 +1,7 @@
 //! Flags between stores.
 
 use super::ChangeTerms;
-use super::values::{key_name, name, text};
+use super::values::{flag_key, key_name, name, text};
 use clap::{Args, Subcommand, ValueHint};
 use std::path::PathBuf;
 
@@ -26,6 +26,9 @@ pub struct Travelling {
     /// With the companies that they name, whose ids must mean the same here
     #[arg(long)]
     pub with_companies: bool,
+    /// A flag that stays behind, and what only it needs; may be given several times
+    #[arg(long, value_name = "FLAG", value_parser = flag_key)]
+    pub skip: Vec<String>,
     /// How.
     #[command(flatten)]
     pub terms: ChangeTerms,

@@ -1,7 +1,7 @@
 //! `export`, `import` and `key`: flags from one machine to another, in a file that is signed against changes on the way.
 
 use super::change;
-use super::promote::{bundle, dry, import_bundle, named};
+use super::promote::{bundle, dry, import_bundle, named, skipping};
 use crate::args::{Arguments, Export, Import, Key, KeySubcommand, ReasonAndActor};
 use crate::output::{Exit, Failure, GOOD, Outcome, Output};
 use crate::{display, store_view};
@@ -38,7 +38,8 @@ pub fn import(arguments: &Arguments, command: &Import, output: &mut Output) -> O
     let (sealed, key) = open(&bytes, &trusted).map_err(|error| {
         Failure::Refused(format!("{name}: {}; nothing was changed", display::plain(&error.to_string())))
     })?;
-    let Sealed { origin, bundle, .. } = &sealed;
+    let origin = &sealed.origin;
+    let bundle = skipping(&sealed.bundle, &command.how)?;
     let asked: Vec<String> = bundle.asked.iter().cloned().collect();
     let what = format!(
         "import {} from {} on {}, generation {}, signed by {key}{}",
@@ -51,7 +52,7 @@ pub fn import(arguments: &Arguments, command: &Import, output: &mut Output) -> O
     let begun =
         change::begin(arguments, &command.how.terms.by, &what, command.how.terms.reason.as_deref(), output)?;
     begun.store.not_again(origin).map_err(Failure::changing)?;
-    let landed = import_bundle(&begun, &command.how, bundle, origin, output)?;
+    let landed = import_bundle(&begun, &command.how, &bundle, origin, output)?;
     let mut answer = landed.answer;
     answer["key"] = key.into();
     let mut exit = if landed.refused { Exit::No } else { Exit::Yes };
@@ -59,6 +60,7 @@ pub fn import(arguments: &Arguments, command: &Import, output: &mut Output) -> O
         let mut again = vec!["import".to_owned(), "-".to_owned(), "--yes".to_owned()];
         again.extend(command.how.keep_state.then(|| "--keep-state".to_owned()));
         again.extend(command.how.with_companies.then(|| "--with-companies".to_owned()));
+        again.extend(command.how.skip.iter().map(|flag| format!("--skip={flag}")));
         let arrived = begun.send(again, Some(bytes)).tell(None, output);
         answer["machines"] = arrived.json();
         exit = arrived.exit();

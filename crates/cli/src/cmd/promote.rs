@@ -7,7 +7,7 @@ use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
 use crate::{display, identity, impact, machines};
 use flagstone::audit::diff;
 use flagstone::publish::{Change, Store};
-use flagstone::transfer::{Bundle, ImportOptions, ImportResult, Origin, import, pack};
+use flagstone::transfer::{Bundle, ImportOptions, ImportResult, Origin, import, pack, without_flags};
 use serde_json::{Value, json};
 
 pub fn run(arguments: &Arguments, command: &Promote, output: &mut Output) -> Outcome {
@@ -20,7 +20,7 @@ pub fn run(arguments: &Arguments, command: &Promote, output: &mut Output) -> Out
     if from.directory() == begun.store.directory() {
         return Err(Failure::Refused("--from and --to are the same store; nothing was changed".to_owned()));
     }
-    let bundle = bundle(&from, &origin, &command.what.flags)?;
+    let bundle = skipping(&bundle(&from, &origin, &command.what.flags)?, &command.how)?;
     let landed = import_bundle(&begun, &command.how, &bundle, &origin, output)?;
     if landed.unchanged {
         output.json(&landed.answer);
@@ -58,6 +58,13 @@ pub fn bundle(from: &Store, origin: &Origin, flags: &[String]) -> Result<Bundle,
     })
 }
 
+/// Leaves out the flags that are to stay behind.
+pub fn skipping(bundle: &Bundle, how: &Travelling) -> Result<Bundle, Failure> {
+    without_flags(bundle, &how.skip).map_err(|error| {
+        Failure::Refused(format!("--skip: {}; nothing was changed", display::plain(&error.to_string())))
+    })
+}
+
 /// The result of taking flags in.
 pub struct ImportOutcome {
     pub unchanged: bool,
@@ -85,7 +92,7 @@ pub fn import_bundle(
         let text = text.lines().map(display::plain).collect::<Vec<_>>().join("\n");
         Failure::Refused(format!("{text}; nothing was changed"))
     })?;
-    print_import(&arrival, output);
+    print_import(&arrival, &how.skip, output);
     let differences = diff(&before, &arrival.definitions);
     change::differences(&differences, output);
     let snapshot = match generation {
@@ -111,6 +118,7 @@ pub fn import_bundle(
         "new": arrival.new,
         "changed": arrival.changed,
         "same": arrival.same,
+        "skipped": how.skip,
         "loosened": loosened.collect::<Vec<_>>(),
         "notes": arrival.notes,
         "differences": differences,
@@ -148,7 +156,7 @@ fn loosening((flag, lost): &(String, Vec<String>)) -> String {
     format!("{} no longer requires {lost}, and may be on where that is off", display::plain(flag))
 }
 
-fn print_import(arrival: &ImportResult, output: &mut Output) {
+fn print_import(arrival: &ImportResult, skipped: &[String], output: &mut Output) {
     let all = |flags: &[String]| display::some(flags.iter().map(|flag| display::plain(flag)), 10);
     if !arrival.new.is_empty() {
         output.line(format!("{}: {}", output.paint(BOLD, "new"), all(&arrival.new)));
@@ -158,6 +166,9 @@ fn print_import(arrival: &ImportResult, output: &mut Output) {
     }
     if !arrival.same.is_empty() {
         output.line(output.paint(DIM, format!("the same there: {}", all(&arrival.same))));
+    }
+    if !skipped.is_empty() {
+        output.line(format!("{}: {}", output.paint(BOLD, "left out"), all(skipped)));
     }
     for note in &arrival.notes {
         output.line(output.paint(DIM, display::plain(note)));

@@ -136,6 +136,39 @@ fn a_segment_that_others_use_is_not_changed_under_them() {
     );
 }
 
+/// One flag that was refused kept all others of the file out.
+#[test]
+fn a_flag_that_is_skipped_stays_behind_with_what_only_it_needs() {
+    let shop = two(
+        r#"{"flags": {"other": {"rollout": {"percentage": 0}, "rules": [{"when": {"segment": "dach"}}]}},
+        "segments": {"dach": {"attribute": "country", "in": ["DE"]}}}"#,
+    );
+    exported(&shop);
+    let ran = shop.run(["import", "search.export"]).exits(1);
+    assert!(ran.err.contains("segment dach says something else there"), "{}", ran.err);
+    let ran = shop.run(["import", "search.export", "--skip", "customer_porta"]).exits(1);
+    assert!(ran.err.contains("--skip: there is no flag \"customer_porta\" (did you mean"), "{}", ran.err);
+    let ran = shop.run(["import", "search.export", "--skip", "customer_portal"]).exits(0);
+    assert!(ran.out.contains("new: search\nleft out: customer_portal\n"), "{}", ran.out);
+    assert_eq!(flag(&shop, "search")["enabled"], false);
+    assert!(flag(&shop, "customer_portal").is_null() && flag(&shop, "billing_v2").is_null());
+
+    let skipping =
+        ["promote", "--all", "--from", "staging", "--skip", "customer_portal", "--skip", "by_user", "--json"];
+    let json = shop.run(skipping).exits(0).json();
+    assert_eq!(json["skipped"], serde_json::json!(["customer_portal", "by_user"]));
+    assert_eq!(flag(&shop, "billing_v2")["enabled"], false);
+    assert!(flag(&shop, "by_user").is_null());
+    // What another flag needs has to be there.
+    let ran =
+        two(EMPTY).run(["promote", "customer_portal", "--from", "staging", "--skip", "billing_v2"]).exits(1);
+    assert!(
+        ran.err.contains("customer_portal needs flag billing_v2: neither travels along nor is there"),
+        "{}",
+        ran.err
+    );
+}
+
 #[test]
 fn whose_exports_are_taken_and_no_longer_is_in_the_audit_trail() {
     let shop = two(EMPTY);
