@@ -91,6 +91,15 @@ final class ProcessesTest extends TestCase
         self::assertSame(self::NOBODY, $this->deferredAnswers($file));
     }
 
+    public function test_a_command_that_asks_no_flag_prints_nothing_of_a_store_that_is_not_there(): void
+    {
+        // Each artisan command of a fresh application printed on standard error that there is no store.
+        $variables = ['folder' => Skeleton::folder(), 'store' => Store::unused('absent'), 'script' => __DIR__ . '/Support/artisan.php'];
+        \file_put_contents(Skeleton::folder() . '/artisan', '<?php \extract(' . \var_export($variables, true) . '); require $script;');
+        \exec(\escapeshellarg(\PHP_BINARY) . ' ' . \escapeshellarg(Skeleton::folder() . '/artisan') . ' list --raw 2>&1 >/dev/null', $errors, $code);
+        self::assertSame([0, []], [$code, $errors]);
+    }
+
     private function concurrency(): object
     {
         return $this->app->make(ConcurrencyManager::class)->driver('process');

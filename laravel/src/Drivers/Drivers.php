@@ -19,6 +19,9 @@ final class Drivers
     /** @var array<string, Closure(Application, array<string, mixed>): Driver> */
     private array $makers = [];
 
+    /** A store that is not there, which a command names when it asks for a flag: the extension says on the terminal that it is missing. */
+    private ?string $missing = null;
+
     /** @param array<string, mixed> $config config/flagstone.php at the application's boot */
     public function __construct(private readonly Application $app, private readonly array $config)
     {
@@ -71,7 +74,9 @@ final class Drivers
             $this->file()->use();
         }
         $store = \in_array($this->chosen(), ['native', 'store'], true) ? $this->store() : null;
-        if ($store !== null) {
+        if ($store !== null && $this->app->runningInConsole() && !@\is_file("$store/head")) {
+            $this->missing = $store;
+        } elseif ($store !== null) {
             \flagstone_use($store);
         }
     }
@@ -83,6 +88,11 @@ final class Drivers
                 'config/flagstone.php: driver is "native", but the PHP extension flagstone is not loaded here;'
                 . ' install it (php --ri flagstone shows it), or set the driver to "store" or null',
             );
+        }
+
+        if ($this->missing !== null) {
+            \flagstone_use($this->missing);
+            $this->missing = null;
         }
 
         return new FunctionsDriver($name, $this->store());
