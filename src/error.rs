@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 pub(super) const OPEN_STORE: &str = "open the directory";
 
 /// An error of a store. Its text says where, what was found, what was expected and what to do. If a change failed with an error, nothing
-/// was changed.
+/// was changed, unless it is partial (`is_partial`).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -105,6 +105,27 @@ pub enum StoreError {
         /// Cause of the end.
         source: Box<StoreError>,
     },
+    /// A change failed after it had made kills or the stop again that the head had lost.
+    #[cfg(feature = "publisher")]
+    #[error("{}; {restored}", source.to_string().replace("nothing was changed", "nothing else was changed"))]
+    Restored {
+        /// Cause of the failure.
+        source: Box<StoreError>,
+        /// What was made again.
+        restored: String,
+    },
+    /// A switch was made in a head that the store's path may not lead to any more.
+    #[cfg(feature = "publisher")]
+    #[error(
+        "it was done in the head that {} led to; {problem}. What answers from there may lack it: type it again",
+        printable(path)
+    )]
+    Elsewhere {
+        /// Path of the store.
+        path: PathBuf,
+        /// What is known of the head that it leads to now.
+        problem: String,
+    },
     /// A file cannot be merged into what runs with these options.
     #[cfg(feature = "publisher")]
     #[error("{source}; nothing was changed")]
@@ -181,6 +202,12 @@ impl StoreError {
                 StoreError::Stale { .. } | StoreError::Refused(_) | StoreError::Untrusted { .. }
             ),
         }
+    }
+
+    /// True if something was changed all the same, as the text says.
+    #[cfg(feature = "publisher")]
+    pub fn is_partial(&self) -> bool {
+        matches!(self, StoreError::Restored { .. } | StoreError::Elsewhere { .. })
     }
 
     /// True if the named base is no longer the published generation.

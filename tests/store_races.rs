@@ -64,7 +64,7 @@ fn scene() -> Scene {
         publish(&made, &numbered(2));
         made.make_export_key().unwrap();
         made.write_config(None, b"{\"confirm_above\":0.5}\n").unwrap();
-        made.trust_key("hub", Some(key()), &change()).unwrap();
+        let _ = made.trust_key("hub", Some(key()), &change()).unwrap();
         made.guarding().unwrap().unwrap().keep(&GuardState::default()).unwrap();
         made.sender("daemon").unwrap().unwrap().save(&Cursor::default()).unwrap();
     }
@@ -118,7 +118,7 @@ const COMMANDS: [Command; 13] = [
     }),
     ("key trust", |path, _| {
         let store = Store::open(path)?;
-        store.trust_key("hub", None, &change())?;
+        let _ = store.trust_key("hub", None, &change())?;
         store.trust_key("hub", Some(key()), &change()).map(drop)
     }),
     ("config", |path, number| {
@@ -375,7 +375,7 @@ fn a_file_of_holes_is_refused_before_it_is_read() {
     publish(&store, &numbered(2));
     store.guarding().unwrap().unwrap().keep(&GuardState::default()).unwrap();
     store.write_config(None, b"{}\n").unwrap();
-    store.trust_key("hub", Some(key()), &change()).unwrap();
+    let _ = store.trust_key("hub", Some(key()), &change()).unwrap();
     let enlarge = |path: &Path, size: u64| {
         let before = support::mode(path);
         std::fs::set_permissions(path, PermissionsExt::from_mode(0o644)).unwrap();

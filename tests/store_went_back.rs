@@ -2,8 +2,11 @@
 
 mod support;
 
+use flagstone::guard::NoticeKind;
+use flagstone::merge::{PullResult, PulledField};
 use flagstone::publish::Store;
 use flagstone::store::Source;
+use flagstone::transfer::{ExportKey, Trusted};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use support::damage::{epoch, replace, write_head};
@@ -23,6 +26,19 @@ fn disabled(dir: &TrustedDir) -> (PathBuf, Store) {
     publish(&store, &two(true, ""));
     publish(&store, &two(false, ""));
     (path, store)
+}
+
+fn pulled() -> PullResult {
+    let field = PulledField { flag: "portal".to_owned(), field: "enabled".to_owned(), value: false.into() };
+    PullResult {
+        text: String::new(),
+        drift: Vec::new(),
+        written: vec![field],
+        unsaid: Vec::new(),
+        planned: Vec::new(),
+        orphans: Vec::new(),
+        overlay: false,
+    }
 }
 
 fn head(store: &Path) -> Vec<u8> {
@@ -167,13 +183,26 @@ fn a_stop_holds_after_an_earlier_one_was_ended_by_a_clock_that_was_ahead() {
 
 #[test]
 fn the_first_change_makes_the_kills_and_the_stop_again_that_an_older_head_lacks() {
-    // Each change went on without them, and a rollback said that killed flags stay killed.
+    // Each change went on without them, and a rollback said that killed flags stay killed. Then records alone made them again and did not
+    // say so.
     type Act = fn(&Store) -> Option<String>;
-    let acts: [(&str, Act); 4] = [
+    let acts: [(&str, Act); 10] = [
         ("publish", |store| store.publish(&two(false, "new"), change()).unwrap().audit_warning),
         ("rollback", |store| store.rollback(Some(1), change()).unwrap().audit_warning),
         ("kill", |store| store.kill("portal", change()).unwrap().audit_warning),
         ("revive", |store| store.revive("portal", change()).unwrap().audit_warning),
+        ("note", |store| store.note(&change()).unwrap().audit_warning),
+        ("pull", |store| store.note_pulled(&pulled(), &change()).unwrap().audit_warning),
+        ("key trust", |store| {
+            let key = Trusted::new("hub", &ExportKey::from_seed(&[7; 32]).public()).unwrap();
+            store.trust_key("hub", Some(key), &change()).unwrap().audit_warning
+        }),
+        ("guard pause", |store| store.pause_guard(flagstone::time::now(), &change()).unwrap().audit_warning),
+        ("guard resume", |store| store.resume_guard(&change()).unwrap().audit_warning),
+        ("notice", |store| {
+            let told = store.guard_notice(NoticeKind::Sees, None, None, &change());
+            told.unwrap().audit_warning
+        }),
     ];
     for (name, act) in acts {
         let dir = trusted_dir();
@@ -206,6 +235,25 @@ fn the_first_change_makes_the_kills_and_the_stop_again_that_an_older_head_lacks(
     write_head(&path, 0, &older);
     store.revive("other", change()).unwrap();
     assert!(on(&reader(&path).view(), "other"), "what a person revives is on");
+}
+
+#[test]
+fn a_publish_that_fails_says_what_it_made_again_before() {
+    // It said that nothing was changed.
+    let dir = trusted_dir();
+    let (path, store) = disabled(&dir);
+    let older = head(&path);
+    store.kill("other", change()).unwrap();
+    write_head(&path, 0, &older);
+    let _immutable = Immutable::of(path.join("snapshots"));
+    let error = store.publish(&two(false, "new"), change()).unwrap_err();
+    assert!(error.is_partial() && !error.is_refusal());
+    let error = error.to_string();
+    assert!(error.contains("nothing else was changed") && error.contains("made again"), "{error}");
+    assert!(error.contains("the kill of other") && !error.contains("nothing was changed"), "{error}");
+    assert!(store.killed().unwrap().contains("other"));
+    let error = store.publish(&two(false, "new"), change()).unwrap_err();
+    assert!(error.to_string().contains("nothing was changed"), "{error}");
 }
 
 #[test]
@@ -488,7 +536,7 @@ fn a_switch_in_a_store_that_is_moved_away_is_no_success() {
         std::os::unix::fs::symlink(&standby, &link).unwrap();
     };
     let remove = || std::fs::rename(&path, dir.join("damaged")).unwrap();
-    for (store, exchange) in [(&by_link, &relink as &dyn Fn()), (&store, &remove)] {
+    let switch = |store: &Store, exchange: &dyn Fn()| {
         let held = std::fs::File::open(path.join("head")).unwrap();
         assert_eq!(lease(&held, libc::F_SETLEASE, libc::F_RDLCK), 0);
         std::thread::scope(|scope| {
@@ -498,10 +546,17 @@ fn a_switch_in_a_store_that_is_moved_away_is_no_success() {
             }
             exchange();
             assert_eq!(lease(&held, libc::F_SETLEASE, libc::F_UNLCK), 0);
-            let error = switch.join().unwrap().unwrap_err();
-            assert!(!error.is_refusal() && error.to_string().contains("type it again"), "{error}");
-        });
-    }
+            switch.join().unwrap()
+        })
+    };
+    // Each attempt went to the store that a link had led to.
+    assert!(switch(&by_link, &relink).unwrap().changed);
+    assert!(!on(&reader(&path).view(), "other") && !on(&reader(&standby).view(), "other"));
+    let error = switch(&store, &remove).unwrap_err();
+    assert!(error.is_partial() && !error.is_refusal());
+    let error = error.to_string();
+    assert!(error.contains("it was done") && error.contains("type it again"), "{error}");
+    assert!(!error.contains("nothing was changed") && !error.contains("took the place"), "{error}");
 }
 
 #[test]

@@ -80,6 +80,22 @@ pub struct Published {
     pub audit_warning: Option<String>,
 }
 
+/// Result of a change of what lies beside the flags: a note, an order to the guard, a trusted key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[must_use]
+pub struct RecordOutcome {
+    /// False if it was so before.
+    pub changed: bool,
+    /// See [`Published`].
+    pub audit_warning: Option<String>,
+}
+
+impl RecordOutcome {
+    pub(crate) fn changed() -> RecordOutcome {
+        RecordOutcome { changed: true, audit_warning: None }
+    }
+}
+
 /// Result of a kill, revive, stop or resume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SwitchOutcome {
@@ -89,4 +105,41 @@ pub struct SwitchOutcome {
     pub generation: u64,
     /// See [`Published`].
     pub audit_warning: Option<String>,
+}
+
+/// A result of a change, which has room for warnings.
+pub(crate) trait Warned {
+    fn warning(&mut self) -> &mut Option<String>;
+
+    fn warn(&mut self, warning: String) {
+        match self.warning() {
+            Some(first) if *first != warning => first.push_str(&format!("; {warning}")),
+            Some(_) => {}
+            none => *none = Some(warning),
+        }
+    }
+}
+
+impl Warned for Published {
+    fn warning(&mut self) -> &mut Option<String> {
+        &mut self.audit_warning
+    }
+}
+
+impl Warned for RecordOutcome {
+    fn warning(&mut self) -> &mut Option<String> {
+        &mut self.audit_warning
+    }
+}
+
+impl Warned for SwitchOutcome {
+    fn warning(&mut self) -> &mut Option<String> {
+        &mut self.audit_warning
+    }
+}
+
+impl<T: Warned, U> Warned for (T, U) {
+    fn warning(&mut self) -> &mut Option<String> {
+        self.0.warning()
+    }
 }

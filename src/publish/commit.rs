@@ -52,8 +52,8 @@ impl Store {
     /// When the definitions cannot be compiled, the base is stale, or anything cannot be written. Nothing was changed then.
     pub fn publish(&self, definitions: &Definitions, change: Change) -> Result<Published, StoreError> {
         let bytes = crate::compile(definitions, &self.identity.environment)?;
-        let session = self.session(&change, "publishing")?;
-        write_generation(&session, &bytes, &Cause::of(Action::Publish), &change)
+        let made = Cause::of(Action::Publish);
+        self.session(&change, "publishing", |session| write_generation(session, &bytes, &made, &change))
     }
 
     /// Merges the checked definitions of a file into the current ones ([`merge`](crate::merge::merge)), and publishes the result.
@@ -68,7 +68,16 @@ impl Store {
         options: &FileOptions,
         change: Change,
     ) -> Result<(Published, Merged), StoreError> {
-        let session = self.session(&change, "publishing")?;
+        self.session(&change, "publishing", |session| self.publish_merged(session, file, options, &change))
+    }
+
+    fn publish_merged(
+        &self,
+        session: &Session,
+        file: &Definitions,
+        options: &FileOptions,
+        change: &Change,
+    ) -> Result<(Published, Merged), StoreError> {
         let current = session.current().0;
         let named = change.base;
         let stale = || named.filter(|base| *base != current).map(|base| StoreError::Stale { base, current });
@@ -95,7 +104,7 @@ impl Store {
             (Err(_), Some(stale)) => return Err(stale),
             (merged, _) => merged?,
         };
-        let change = Change { base: Some(current), ..change };
+        let change = Change { base: Some(current), ..change.clone() };
         let settled = self.settled(&merged.definitions, Action::Publish, &change);
         let bytes = match settled {
             Ok(definitions) => crate::compile(&definitions, &self.identity.environment)?,
@@ -103,7 +112,7 @@ impl Store {
             Err(_) => crate::compile(&merged.definitions, &self.identity.environment)?,
         };
         if let Some(stale) = stale()
-            && (named > Some(current) || !is_current(&session, &bytes))
+            && (named > Some(current) || !is_current(session, &bytes))
         {
             return Err(stale);
         }
@@ -119,7 +128,7 @@ impl Store {
         // From now on, commits name the releases.
         let by_commits = commit.is_some() && session.head.release() > 0;
         let made = Cause { release: number, commit, file, ..Cause::of(Action::Publish) };
-        let mut published = write_generation(&session, &bytes, &made, &change)?;
+        let mut published = write_generation(session, &bytes, &made, &change)?;
         if let Some(release) = number
             && (options.newest || release > session.head.release())
         {
@@ -286,8 +295,8 @@ impl Store {
         }
         let definitions = self.settled(definitions, action, &change)?;
         let bytes = crate::compile(&definitions, &self.identity.environment)?;
-        let session = self.session(&change, "changing a flag")?;
-        write_generation(&session, &bytes, &Cause { flag: Some(flag), ..Cause::of(action) }, &change)
+        let made = Cause { flag: Some(flag), ..Cause::of(action) };
+        self.session(&change, "changing a flag", |session| write_generation(session, &bytes, &made, &change))
     }
 
     /// Like [`publish_edit`](Self::publish_edit), for a flag that was changed from `before` to `after` on the generation `change.base`.
@@ -316,7 +325,19 @@ impl Store {
         base: u64,
         change: &Change,
     ) -> Result<Published, StoreError> {
-        let session = self.session(change, "changing a flag")?;
+        self.session(change, "changing a flag", |session| {
+            self.put_flag_in(session, (before, after), made, base, change)
+        })
+    }
+
+    fn put_flag_in(
+        &self,
+        session: &Session,
+        (before, after): (&Definitions, &Definitions),
+        made: &Cause,
+        base: u64,
+        change: &Change,
+    ) -> Result<Published, StoreError> {
         let (current, _) = session.current();
         let flag = made.flag.unwrap_or_default();
         let mut running = self.definitions(current)?;
@@ -338,7 +359,7 @@ impl Store {
             true => self.settled(&running, made.action, &change)?.into_owned(),
             false => running,
         };
-        write_generation(&session, &crate::compile(&definitions, &self.identity.environment)?, made, &change)
+        write_generation(session, &crate::compile(&definitions, &self.identity.environment)?, made, &change)
     }
 
     /// Generation whose content runs as `generation`, followed back through rollbacks; `generation` itself if the trail tells of none.
@@ -369,7 +390,7 @@ impl Store {
         change: Change,
     ) -> Result<Published, StoreError> {
         let bytes = crate::compile(definitions, &self.identity.environment)?;
-        write_generation(&self.session(&change, "moving a plan")?, &bytes, made, &change)
+        self.session(&change, "moving a plan", |session| write_generation(session, &bytes, made, &change))
     }
 
     /// Makes the content of an older generation current again, as a new generation: of `to`, or of the last one whose content is not the
@@ -379,16 +400,17 @@ impl Store {
     ///
     /// When that generation is no longer kept or is damaged; and the errors of [`publish`](Self::publish).
     pub fn rollback(&self, to: Option<u64>, change: Change) -> Result<Published, StoreError> {
-        let session = self.session(&change, "rolling back")?;
-        if to.is_none() {
-            session.expect_newest(false)?;
-        }
-        let target = self.rollback_target(&session, to)?;
-        let bytes = read_snapshot(&session, target)?;
-        let bytes = self.plans_held(bytes, target.0, &change)?;
-        let bytes = self.with_base(bytes, session.current().0, session.now)?;
-        let made = Cause { rolled_back_to: Some(target.0), ..Cause::of(Action::Rollback) };
-        write_generation(&session, &bytes, &made, &change)
+        self.session(&change, "rolling back", |session| {
+            if to.is_none() {
+                session.expect_newest(false)?;
+            }
+            let target = self.rollback_target(session, to)?;
+            let bytes = read_snapshot(session, target)?;
+            let bytes = self.plans_held(bytes, target.0, &change)?;
+            let bytes = self.with_base(bytes, session.current().0, session.now)?;
+            let made = Cause { rolled_back_to: Some(target.0), ..Cause::of(Action::Rollback) };
+            write_generation(session, &bytes, &made, &change)
+        })
     }
 
     /// Replaces the file's last values in an older generation by the latest ones: a rollback changes what runs, never those. Reverted
@@ -647,7 +669,6 @@ pub(crate) fn write_generation(
     if let Err(error) = session.append_under(&lock, outcome) {
         warnings.push(format!("it is published, but the audit trail holds only the intention: {error}"));
     }
-    warnings.extend(session.restored.take());
     if session.is_at(session.path()).is_ok_and(|is_there| !is_there) {
         let path = printable(session.path());
         warnings.push(format!(

@@ -1,7 +1,7 @@
 //! Actions of the guard on a store. It takes features away and holds plans; it never turns a flag on for anyone, and undoes nothing.
 
 use super::Store;
-use super::change_options::{Change, SwitchOutcome};
+use super::change_options::{Change, RecordOutcome, SwitchOutcome, Warned};
 use super::commit::Cause;
 use super::dependents::dependents_text;
 use super::exclusive::{Place, Post};
@@ -200,6 +200,12 @@ pub struct GuardOutcome {
     pub dependents: Vec<String>,
 }
 
+impl Warned for GuardOutcome {
+    fn warning(&mut self) -> &mut Option<String> {
+        &mut self.audit_warning
+    }
+}
+
 /// Action taken on a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActionTaken {
@@ -327,7 +333,7 @@ impl Store {
     /// # Errors
     ///
     /// When the store cannot be changed.
-    pub fn pause_guard(&self, until: i64, change: &Change) -> Result<(), StoreError> {
+    pub fn pause_guard(&self, until: i64, change: &Change) -> Result<RecordOutcome, StoreError> {
         self.order(Action::GuardPause, change, |orders, _| orders.paused_until = until)
     }
 
@@ -336,7 +342,7 @@ impl Store {
     /// # Errors
     ///
     /// When the store cannot be changed.
-    pub fn resume_guard(&self, change: &Change) -> Result<(), StoreError> {
+    pub fn resume_guard(&self, change: &Change) -> Result<RecordOutcome, StoreError> {
         self.order(Action::GuardResume, change, |orders, now| {
             *orders = Orders { paused_until: 0, resumed_at: now };
         })
@@ -347,9 +353,11 @@ impl Store {
     /// # Errors
     ///
     /// When the store cannot be changed.
-    pub fn note(&self, change: &Change) -> Result<(), StoreError> {
-        let session = self.head_session(change, "noting something")?;
-        session.append(session.record(change, Action::Note, Outcome::Done)).map(drop)
+    pub fn note(&self, change: &Change) -> Result<RecordOutcome, StoreError> {
+        self.head_session(change, "noting something", |session| {
+            session.append(session.record(change, Action::Note, Outcome::Done))?;
+            Ok(RecordOutcome::changed())
+        })
     }
 
     fn order(
@@ -357,12 +365,14 @@ impl Store {
         action: Action,
         change: &Change,
         give: impl FnOnce(&mut Orders, i64),
-    ) -> Result<(), StoreError> {
-        let session = self.head_session(change, "telling the guard")?;
-        let mut given = self.guard_orders().unwrap_or_default();
-        give(&mut given, session.now);
-        session.append(session.record(change, action, Outcome::Done))?;
-        orders().write(&session.folder, &given)
+    ) -> Result<RecordOutcome, StoreError> {
+        self.head_session(change, "telling the guard", |session| {
+            let mut given = self.guard_orders().unwrap_or_default();
+            give(&mut given, session.now);
+            session.append(session.record(change, action, Outcome::Done))?;
+            orders().write(&session.folder, &given)?;
+            Ok(RecordOutcome::changed())
+        })
     }
 
     /// Checks that this process can change the store: the head can be opened for writing, as far as that can be seen without opening it
@@ -497,18 +507,19 @@ impl Store {
 
     /// Records a finding in the audit trail.
     fn tell(&self, finding: &Finding, change: &Change) -> Result<GuardOutcome, StoreError> {
-        let session = self.head_session(change, "writing down what the guard found")?;
-        let generation = session.current().0;
-        let mut record = session.record(change, Action::Guard, Outcome::Done);
-        record.flag = Some(finding.flag.clone());
-        record.guard = Some(finding.clone());
-        session.append(record)?;
-        Ok(GuardOutcome {
-            took: ActionTaken::Told,
-            generation,
-            audit_warning: None,
-            instead: None,
-            dependents: Vec::new(),
+        self.head_session(change, "writing down what the guard found", |session| {
+            let generation = session.current().0;
+            let mut record = session.record(change, Action::Guard, Outcome::Done);
+            record.flag = Some(finding.flag.clone());
+            record.guard = Some(finding.clone());
+            session.append(record)?;
+            Ok(GuardOutcome {
+                took: ActionTaken::Told,
+                generation,
+                audit_warning: None,
+                instead: None,
+                dependents: Vec::new(),
+            })
         })
     }
 
@@ -523,13 +534,15 @@ impl Store {
         flag: Option<&str>,
         finding: Option<&Finding>,
         change: &Change,
-    ) -> Result<(), StoreError> {
-        let session = self.head_session(change, "writing down what the guard tells")?;
-        let mut record = session.record(change, Action::Guard, Outcome::Done);
-        record.flag = flag.map(str::to_owned);
-        record.guard = finding.cloned();
-        record.notice = Some(kind);
-        session.append(record).map(drop)
+    ) -> Result<RecordOutcome, StoreError> {
+        self.head_session(change, "writing down what the guard tells", |session| {
+            let mut record = session.record(change, Action::Guard, Outcome::Done);
+            record.flag = flag.map(str::to_owned);
+            record.guard = finding.cloned();
+            record.notice = Some(kind);
+            session.append(record)?;
+            Ok(RecordOutcome::changed())
+        })
     }
 
     /// Counts the guard's acts in the audit trail: kills, plans taken back, plans held and findings told, in this order.

@@ -1,7 +1,7 @@
 //! Creation of a store.
 
 use super::Store;
-use super::change_options::Change;
+use super::change_options::{Change, RecordOutcome};
 use super::lock::{LOCK_SIZE, Lock};
 use super::store::LOCK_TIMEOUT;
 use super::transaction::reserve;
@@ -61,9 +61,11 @@ impl Store {
         drop(lock);
         let store = Store::open(path)?;
         let change = Change::by_me(None);
-        let session = store.session(&change, "init")?;
-        session.append(session.record(&change, Action::Init, Outcome::Done))?;
-        drop(session);
+        // A new store has no older head.
+        let _ = store.session(&change, "init", |session| {
+            session.append(session.record(&change, Action::Init, Outcome::Done))?;
+            Ok(RecordOutcome::changed())
+        })?;
         sync(&folder)?;
         Ok(store)
     }

@@ -3,7 +3,8 @@
 //! Publishers may sign, and choose the trusted keys; no other user can read the first or write the second.
 
 use super::Store;
-use super::change_options::Change;
+use super::change_options::{Change, RecordOutcome};
+use super::transaction::Session;
 use crate::audit::{Action, Difference, Outcome, Record};
 use crate::error::StoreError;
 use crate::files::{Access, Folder, replace};
@@ -81,14 +82,28 @@ impl Store {
         text.lines().enumerate().filter(|(_, line)| !line.is_empty()).map(line).collect()
     }
 
-    /// Trusts a key from now on; with `None`, forgets the key of that name. False: nothing changed.
+    /// Trusts a key from now on; with `None`, forgets the key of that name.
     ///
     /// # Errors
     ///
     /// When the name belongs to another key, or the key or the audit trail cannot be written.
-    pub fn trust_key(&self, name: &str, key: Option<Trusted>, change: &Change) -> Result<bool, StoreError> {
+    pub fn trust_key(
+        &self,
+        name: &str,
+        key: Option<Trusted>,
+        change: &Change,
+    ) -> Result<RecordOutcome, StoreError> {
         let action = if key.is_some() { Action::KeyTrust } else { Action::KeyForget };
-        let session = self.session(change, action.name())?;
+        self.session(change, action.name(), |session| self.trust_key_in(session, (action, name), key, change))
+    }
+
+    fn trust_key_in(
+        &self,
+        session: &Session,
+        (action, name): (Action, &str),
+        key: Option<Trusted>,
+        change: &Change,
+    ) -> Result<RecordOutcome, StoreError> {
         let mut trusted = self.read_trusted_keys(&session.folder)?;
         let before = trusted.clone();
         match key {
@@ -102,7 +117,7 @@ impl Store {
             None => trusted.retain(|known| known.name != name),
         }
         if trusted == before {
-            return Ok(false);
+            return Ok(RecordOutcome::default());
         }
         let public = |keys: &[Trusted]| {
             keys.iter().find(|key| key.name == name).map(|key| Value::String(key.public()))
@@ -122,7 +137,7 @@ impl Store {
         }
         // If this fails, the record of the intention stands for it.
         let _ = session.append(outcome);
-        written.map(|()| true)
+        written.map(|()| RecordOutcome::changed())
     }
 }
 

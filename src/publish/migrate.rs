@@ -4,7 +4,7 @@
 //! root. Their `config.json` is put aside: the owner would run and read the files that it names.
 
 use super::Store;
-use super::change_options::Change;
+use super::change_options::{Change, RecordOutcome};
 use super::config::ASIDE_NAME;
 use super::init::readers_group;
 use super::lock::Lock;
@@ -85,8 +85,11 @@ impl Store {
         migration.file(&folder, LOCK)?;
         folder.sync().map_err(failed)?;
         drop((head_lock, lock));
-        let session = self.session(change, "migrate")?;
-        session.append(session.record(change, Action::Migrate, Outcome::Done))?;
+        let recorded = self.session(change, "migrate", |session| {
+            session.append(session.record(change, Action::Migrate, Outcome::Done))?;
+            Ok(RecordOutcome::changed())
+        })?;
+        migration.migrated.notes.extend(recorded.audit_warning);
         Ok(migration.migrated)
     }
 }

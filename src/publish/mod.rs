@@ -32,7 +32,7 @@ mod went_back;
 
 pub use agent_config::{AgentConfig, Asker, Policy, Readers, Right, Who};
 pub use believed::{BelievedUsers, TelemetryConfig, UserId};
-pub use change_options::{Change, FileOptions, Published, Release, SwitchOutcome};
+pub use change_options::{Change, FileOptions, Published, RecordOutcome, Release, SwitchOutcome};
 pub use config::{Config, Machine, MachineName, Share};
 pub use dependents::dependents_text;
 pub use guard::{

@@ -1,7 +1,7 @@
 //! Fields that `pull` handed out. A file that repeats them records what ran, and is no edit.
 
 use super::Store;
-use super::change_options::Change;
+use super::change_options::{Change, RecordOutcome};
 use super::drift_history::touches;
 use crate::audit::{Action, Outcome, PulledField, Record, settle};
 use crate::definition::Definitions;
@@ -20,16 +20,18 @@ impl Store {
     /// # Errors
     ///
     /// When the store cannot be changed.
-    pub fn note_pulled(&self, pulled: &PullResult, change: &Change) -> Result<(), StoreError> {
+    pub fn note_pulled(&self, pulled: &PullResult, change: &Change) -> Result<RecordOutcome, StoreError> {
         let short = pulled.written.iter().filter(|field| field.value.to_string().len() <= VALUE_LIMIT);
         let fields: Vec<PulledField> = short.take(FIELDS_LIMIT).cloned().collect();
         if fields.is_empty() {
-            return Ok(());
+            return Ok(RecordOutcome::default());
         }
-        let session = self.head_session(change, "noting what was pulled")?;
-        let mut record = session.record(change, Action::Pull, Outcome::Done);
-        record.pulled = fields;
-        session.append(record).map(drop)
+        self.head_session(change, "noting what was pulled", |session| {
+            let mut record = session.record(change, Action::Pull, Outcome::Done);
+            record.pulled = fields;
+            session.append(record)?;
+            Ok(RecordOutcome::changed())
+        })
     }
 
     /// Conflicts in which the file repeats a value of a pull since a publish last changed the field, as `FLAG.FIELD`.

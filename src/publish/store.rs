@@ -92,6 +92,12 @@ impl Store {
         }
     }
 
+    /// This store where the path that it was opened by leads now.
+    pub(crate) fn followed(&self) -> Result<Store, StoreError> {
+        let folder = Folder::store(&self.given).map_err(StoreError::before_change)?;
+        Ok(Store { directory: folder.judged().path.clone(), ..self.clone() })
+    }
+
     /// Owner of the directory when the store was opened.
     pub fn judged_owner(&self) -> u32 {
         self.owner

@@ -4,7 +4,7 @@
 //! never wait: if the lock of the head is taken, they go on without it. On a busy machine a pause of a millisecond lasts for twenty.
 
 use super::Store;
-use super::change_options::{Change, SwitchOutcome};
+use super::change_options::{Change, SwitchOutcome, Warned};
 use super::lock::Lock;
 use super::transaction::Session;
 use crate::audit::{Action, Outcome};
@@ -48,15 +48,15 @@ impl Store {
         finding: Option<&Finding>,
         change: &Change,
     ) -> Result<SwitchOutcome, StoreError> {
-        self.on_the_head(Action::Kill, change, |session| {
+        self.make_switch(Action::Kill, change, |store, session| {
             let act = |flag: &str| {
-                throw(session, (Action::Kill, Some(flag), finding), change, |locked| {
+                make_switch_in(session, (Action::Kill, Some(flag), finding), change, |locked| {
                     kill(session, flag, session.now, locked)
                 })
             };
             let mut switched = act(flag)?;
             // Read after the kill: a publish that renames the flag meanwhile finds it killed.
-            for other in self.other_keys(flag) {
+            for other in store.other_keys(flag) {
                 switched.add_or_warn(&other, act(&other));
             }
             Ok(switched)
@@ -90,22 +90,21 @@ impl Store {
     /// When the key is no valid key of a flag, or the head cannot be written.
     pub fn revive(&self, flag: &str, change: Change) -> Result<SwitchOutcome, StoreError> {
         valid_key(flag)?;
-        let mut switched = self.on_the_head(Action::Revive, &change, |session| {
+        self.make_switch(Action::Revive, &change, |store, session| {
             let act = |flag: &str| {
-                throw(session, (Action::Revive, Some(flag), None), &change, |_| {
+                make_switch_in(session, (Action::Revive, Some(flag), None), &change, |_| {
                     Ok(session.head.revive(flag.as_bytes()))
                 })
             };
             let mut switched = act(flag)?;
-            for other in self.other_keys(flag) {
+            for other in store.other_keys(flag) {
                 switched.add_or_warn(&other, act(&other));
             }
+            if let Ok(Some(damaged)) = store.kills_unknown() {
+                switched.warn(format!("{}: {damaged}", printable(&store.directory.join(HEAD))));
+            }
             Ok(switched)
-        })?;
-        if let Ok(Some(damaged)) = self.kills_unknown() {
-            switched.warn(format!("{}: {damaged}", printable(&self.directory.join(HEAD))));
-        }
-        Ok(switched)
+        })
     }
 
     /// Turns off every flag whose `emergency` is not `keep`.
@@ -114,8 +113,8 @@ impl Store {
     ///
     /// When the head cannot be written.
     pub fn stop_all(&self, change: Change) -> Result<SwitchOutcome, StoreError> {
-        self.on_the_head(Action::StopAll, &change, |session| {
-            throw(session, (Action::StopAll, None, None), &change, |_| {
+        self.make_switch(Action::StopAll, &change, |_, session| {
+            make_switch_in(session, (Action::StopAll, None, None), &change, |_| {
                 let changed = session.head.stop_state() != Stop::Yes;
                 if changed {
                     session.head.stop(session.now);
@@ -135,22 +134,23 @@ impl Store {
     pub fn resume_all(&self, change: Change, force: bool) -> Result<SwitchOutcome, StoreError> {
         let path = printable(&self.directory.join(HEAD));
         for _ in 0..=REPLACED_ATTEMPTS {
+            let store = self.followed()?;
             // Without the lock, which changes of the head wait for.
-            let head = self.read_head()?;
-            let damaged = self.damaged_slots(&head);
+            let head = store.read_head()?;
+            let damaged = store.damaged_slots(&head);
             if let Some(damaged) = damaged.as_ref().filter(|_| !force) {
                 return Err(StoreError::Refused(format!("nothing was changed: {path}: {}", damaged.text())));
             }
             let killed = damaged.iter().flat_map(|damaged| &damaged.killed);
             let killed: Vec<(String, i64)> = killed
                 .flat_map(|(flag, since)| {
-                    let keys = std::iter::once(flag.clone()).chain(self.other_keys(flag));
+                    let keys = std::iter::once(flag.clone()).chain(store.other_keys(flag));
                     keys.map(|key| (key, *since))
                 })
                 .collect();
             let has_moved = Cell::new(false);
-            let switched = self.on_the_head(Action::ResumeAll, &change, |session| {
-                throw(session, (Action::ResumeAll, None, None), &change, |locked| {
+            let switched = store.make_switch(Action::ResumeAll, &change, |_, session| {
+                make_switch_in(session, (Action::ResumeAll, None, None), &change, |locked| {
                     let state = |head: &Head| (head.audited(), head.slots());
                     let is_damaged = session.head.damaged(session.head.slots().iter()) > 0;
                     has_moved.set((is_damaged || damaged.is_some()) && state(&session.head) != state(&head));
@@ -247,38 +247,39 @@ impl Store {
         copies_on_write(magic(&head.file)?, ioctl_getflags(&head.file).ok())
     }
 
-    /// Changes the head that the path leads to when the change ends.
-    fn on_the_head(
+    /// Makes a switch in the head that the path leads to when it ends.
+    fn make_switch(
         &self,
         action: Action,
         change: &Change,
-        act: impl Fn(&Session) -> Result<SwitchOutcome, StoreError>,
+        act: impl Fn(&Store, &Session) -> Result<SwitchOutcome, StoreError>,
     ) -> Result<SwitchOutcome, StoreError> {
-        let mut problem = "it was done, and another head took the place of this one".to_owned();
-        for attempt in 0..=REPLACED_ATTEMPTS {
-            let acted =
-                self.head_session(change, "switching").and_then(|session| Ok((act(&session)?, session)));
-            let (mut switched, session) = match acted {
-                Err(error) if attempt > 0 => {
-                    problem = format!("{problem}: {error}").replace("; nothing was changed", "");
-                    break;
+        let mut retries = 0;
+        let problem = loop {
+            let acted = self.followed().and_then(|store| {
+                store.head_session(change, "switching", |session| {
+                    let switched = act(&store, session)?;
+                    if matches!(action, Action::Kill | Action::StopAll) {
+                        wait_for_readers(session);
+                    }
+                    Ok((switched, session.is_at(&self.given)))
+                })
+            });
+            match acted {
+                Ok((switched, Ok(true))) => return Ok(switched),
+                Ok((_, Ok(false))) if retries < REPLACED_ATTEMPTS => retries += 1,
+                Ok((_, Ok(false))) => {
+                    break "that path led to another one each time that this was tried".to_owned();
                 }
-                acted => acted?,
-            };
-            if matches!(action, Action::Kill | Action::StopAll) {
-                wait_for_readers(&session);
+                Ok((_, Err(error))) => break format!("cannot determine whether it still does: {error}"),
+                Err(error) if retries == 0 => return Err(error),
+                Err(error) => {
+                    let error = error.to_string().replace("; nothing was changed", "");
+                    break format!("that path leads elsewhere by now, and there it failed: {error}");
+                }
             }
-            match session.is_at(&self.given) {
-                Ok(false) => continue,
-                Ok(true) => {}
-                Err(error) => switched.warn(format!(
-                    "it is done, unless another head took the place of this one meanwhile: {error}"
-                )),
-            }
-            return Ok(switched);
-        }
-        let problem = format!("{problem}. What runs from here on may lack it: type it again");
-        Err(StoreError::Mismatch { path: self.directory.join(HEAD), problem })
+        };
+        Err(StoreError::Elsewhere { path: self.given.clone(), problem })
     }
 }
 
@@ -306,14 +307,6 @@ impl SwitchOutcome {
         self.changed |= other.changed;
         if let Some(warning) = other.audit_warning {
             self.warn(warning);
-        }
-    }
-
-    fn warn(&mut self, warning: String) {
-        match &mut self.audit_warning {
-            Some(first) if *first != warning => first.push_str(&format!("; {warning}")),
-            Some(_) => {}
-            none => *none = Some(warning),
         }
     }
 
@@ -365,7 +358,8 @@ pub(crate) fn join_kills(
     Ok(warning)
 }
 
-fn throw(
+/// Makes a switch in an open head, and its record.
+fn make_switch_in(
     session: &Session,
     (action, flag, finding): (Action, Option<&str>, Option<&Finding>),
     change: &Change,
@@ -410,7 +404,6 @@ fn throw(
             warnings.push(format!("it is done, but not in the audit trail: {error}"));
         }
     }
-    warnings.extend(session.restored.take());
     let audit_warning = (!warnings.is_empty()).then(|| warnings.join("; "));
     Ok(SwitchOutcome { changed, generation: current, audit_warning })
 }

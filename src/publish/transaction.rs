@@ -4,7 +4,7 @@
 //! stop, revive, resume) needs only the second.
 
 use super::Store;
-use super::change_options::Change;
+use super::change_options::{Change, Warned};
 use super::lock::Lock;
 use crate::audit::{Action, Audit, Outcome, Record};
 use crate::error::StoreError;
@@ -36,8 +36,8 @@ pub(crate) struct Session {
     head_id: FileId,
     /// Open as long as its head is mapped.
     head_file: File,
-    /// What was made again because the head had lost it, until it is told.
-    pub(crate) restored: RefCell<Option<String>>,
+    /// What was made again because the head had lost it.
+    pub(super) restored: RefCell<Option<String>>,
     /// The error of reserving the head's room on the disk, so that a write to it may fail.
     pub(crate) unreserved: Option<io::Error>,
     /// The publishers' lock; none for a switch. The last field: released when all else is done.
@@ -45,19 +45,29 @@ pub(crate) struct Session {
 }
 
 impl Store {
-    /// Waits for the publishers' lock and opens the store for a change.
-    pub(crate) fn session(&self, change: &Change, action: &str) -> Result<Session, StoreError> {
+    /// Waits for the publishers' lock and changes the store.
+    pub(crate) fn session<T: Warned>(
+        &self,
+        change: &Change,
+        action: &str,
+        act: impl FnOnce(&Session) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let holder = holder(change, action);
         let (folder, lock) = self.locked(&holder)?;
-        self.opened(folder, holder, Some(lock)).map_err(StoreError::before_change)
+        self.opened(folder, holder, Some(lock)).map_err(StoreError::before_change)?.run(act)
     }
 
-    /// Opens the store for a change of the head or a record alone, which waits for no publish.
-    pub(crate) fn head_session(&self, change: &Change, action: &str) -> Result<Session, StoreError> {
-        self.trial_session(change, action).map_err(StoreError::before_change)
+    /// Changes the head or adds a record alone, which waits for no publish.
+    pub(crate) fn head_session<T: Warned>(
+        &self,
+        change: &Change,
+        action: &str,
+        act: impl FnOnce(&Session) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.trial_session(change, action).map_err(StoreError::before_change)?.run(act)
     }
 
-    /// Like [`head_session`](Self::head_session), to find out whether a change could be made.
+    /// Opens the store as [`head_session`](Self::head_session) does, to find out whether a change could be made.
     pub(crate) fn trial_session(&self, change: &Change, action: &str) -> Result<Session, StoreError> {
         self.opened(self.folder()?, holder(change, action), None)
     }
@@ -115,6 +125,19 @@ impl Store {
 }
 
 impl Session {
+    /// Makes the change. Its result, or its error, also says what was made again on the way.
+    fn run<T: Warned>(self, act: impl FnOnce(&Session) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let result = act(&self);
+        let Some(restored) = self.restored.take() else { return result };
+        match result {
+            Ok(mut done) => {
+                done.warn(restored);
+                Ok(done)
+            }
+            Err(source) => Err(StoreError::Restored { source: Box::new(source), restored }),
+        }
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }

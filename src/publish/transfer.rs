@@ -55,10 +55,11 @@ impl Store {
         change: Change,
     ) -> Result<Published, StoreError> {
         let bytes = crate::compile(definitions, &self.identity.environment)?;
-        let session = self.session(&change, "taking in flags")?;
-        self.not_again(origin)?;
         let action = if origin.export.is_some() { Action::Import } else { Action::Promote };
-        write_generation(&session, &bytes, &Cause::arrival(action, origin), &change)
+        self.session(&change, "taking in flags", |session| {
+            self.not_again(origin)?;
+            write_generation(session, &bytes, &Cause::arrival(action, origin), &change)
+        })
     }
 
     /// Refuses an export that arrived before, or that is older than another one of the same store that did.

@@ -160,7 +160,7 @@ fn act(what: &str, path: &Path) -> Result<String, StoreError> {
             let store = Store::open(path)?;
             let key = store.make_export_key()?.public();
             let key = flagstone::transfer::Trusted::new("hub", &key).expect("a key");
-            store.trust_key("hub", Some(key), &change())?;
+            let _ = store.trust_key("hub", Some(key), &change())?;
             Ok("made".to_owned())
         }
         "migrate" => {

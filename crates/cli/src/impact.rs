@@ -55,7 +55,7 @@ pub fn list(given: Option<&Path>, store: &Store, config: &Config) -> Result<List
                 let name = store_view::file_name(&store.directory().join(path));
                 match Companies::read(&name, &bytes) {
                     Ok(_) => Ok(Listed::List(List { name, bytes })),
-                    Err(Failure::Refused(error) | Failure::Unknown(error)) => unreadable(&error),
+                    Err(failure) => unreadable(failure.text()),
                 }
             }
             Err(error) => unreadable(&error.to_string()),

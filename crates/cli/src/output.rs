@@ -45,15 +45,21 @@ pub enum Failure {
     Refused(String),
     /// Exit code 2: could not tell.
     Unknown(String),
+    /// Exit code 2: something was changed all the same, as the text says.
+    Partial(String),
 }
 
 impl Failure {
     /// Adds one more line at the end.
-    pub fn ending(self, line: &str) -> Failure {
-        match self {
-            Failure::Refused(text) => Failure::Refused(format!("{text}\n{line}")),
-            Failure::Unknown(text) => Failure::Unknown(format!("{text}\n{line}")),
-        }
+    pub fn ending(mut self, line: &str) -> Failure {
+        let (Failure::Refused(text) | Failure::Unknown(text) | Failure::Partial(text)) = &mut self;
+        text.push_str(&format!("\n{line}"));
+        self
+    }
+
+    pub fn text(&self) -> &str {
+        let (Failure::Refused(text) | Failure::Unknown(text) | Failure::Partial(text)) = self;
+        text
     }
 }
 
@@ -175,9 +181,9 @@ impl Output {
         };
         let mut document: serde_json::Value = match outcome {
             Ok(_) => serde_json::from_slice(&written).unwrap_or_default(),
-            Err(Failure::Refused(message) | Failure::Unknown(message)) => {
+            Err(failure) => {
                 let mut document = self.details;
-                document.insert("error".to_owned(), message.into());
+                document.insert("error".to_owned(), failure.text().into());
                 document.into()
             }
         };
@@ -352,12 +358,7 @@ impl Output {
 
     /// Prints the failure, if any, and returns the process's exit code.
     pub fn finish(mut self, outcome: Outcome) -> ExitCode {
-        let failure = match &outcome {
-            Ok(_) => None,
-            Err(Failure::Refused(message) | Failure::Unknown(message)) => {
-                Some(self.typable(message).into_owned())
-            }
-        };
+        let failure = outcome.as_ref().err().map(|failure| self.typable(failure.text()).into_owned());
         let is_read = !self.lives_on || (has_room(io::stdout()) && has_room(io::stderr()));
         if let Some(message) = failure.filter(|_| is_read) {
             let mut document = std::mem::take(&mut self.details);
@@ -399,7 +400,7 @@ fn code(outcome: &Outcome) -> u8 {
     match outcome {
         Ok(Exit::Yes) => 0,
         Ok(Exit::No) | Err(Failure::Refused(_)) => 1,
-        Ok(Exit::Unknown) | Err(Failure::Unknown(_)) => 2,
+        Ok(Exit::Unknown) | Err(Failure::Unknown(_) | Failure::Partial(_)) => 2,
         Ok(Exit::Elsewhere) => 3,
     }
 }

@@ -17,6 +17,8 @@ const KILLED_FOR: i64 = 7 * 86_400_000_000;
 /// Microseconds between two looks for such flags, and between two tries to reach an endpoint.
 const HOUR: i64 = 3_600_000_000;
 const RETRY_MICROS: i64 = 60_000_000;
+/// The end of a problem that a daemon tells.
+pub const AGAIN: &str = "; tried again until it works";
 
 /// Notices sent so far, if the trail does not have them.
 #[derive(Default)]
@@ -38,7 +40,7 @@ struct Unwritable {
 }
 
 impl Reminders {
-    /// Looks once a round; `now` is in microseconds since 1970. Returns the problems.
+    /// Looks once a round; `now` is in microseconds since 1970. Returns the problems and warnings.
     pub fn look(&mut self, store: &Store, now: i64) -> Vec<String> {
         self.writing(store, store.can_change().err().map(|error| error.to_string()), now);
         if self.unwritable.is_some() {
@@ -57,27 +59,31 @@ impl Reminders {
             }
         };
         let looks = self.looked.is_none_or(|at| now.saturating_sub(at) >= HOUR);
-        let mut problems = Vec::new();
+        let mut recorded = Vec::new();
         if died && self.guardless.is_some_and(|(_, told)| !told) {
-            problems.extend(tell_of_guard(store, now).err());
+            recorded.push(tell_of_guard(store, now));
             self.guardless = self.guardless.map(|(since, _)| (since, true));
         }
         if looks {
             self.looked = Some(now);
-            problems.extend(tell_of_kills(store, now).err());
+            recorded.push(tell_of_kills(store, now));
         }
-        problems.iter().map(StoreError::to_string).collect()
+        let text = |recorded: Result<_, StoreError>| {
+            recorded.unwrap_or_else(|error| Some(format!("{error}{AGAIN}")))
+        };
+        recorded.into_iter().filter_map(text).collect()
     }
 
-    /// Looks once, for a process that ends after it.
-    pub fn once(store: &Store, now: i64) -> Result<(), StoreError> {
+    /// Looks once, for a process that ends after it. Returns a warning.
+    pub fn once(store: &Store, now: i64) -> Result<Option<String>, StoreError> {
         if store.can_change().is_err() {
-            return Ok(());
+            return Ok(None);
         }
-        if matches!(store.verdicts(now), Verdicts::Ended(at) if now.abs_diff(at) >= SILENT) {
-            tell_of_guard(store, now)?;
-        }
-        tell_of_kills(store, now)
+        let warning = match store.verdicts(now) {
+            Verdicts::Ended(at) if now.abs_diff(at) >= SILENT => tell_of_guard(store, now)?,
+            _ => None,
+        };
+        Ok(warning.or(tell_of_kills(store, now)?))
     }
 
     /// Tells endpoints that the store cannot be written, if there is a problem: the trail then has no notice.
@@ -117,18 +123,18 @@ fn record_notice(
     notice: NoticeKind,
     flag: Option<&str>,
     text: String,
-) -> Result<(), StoreError> {
+) -> Result<Option<String>, StoreError> {
     let change = Change { actor: Actor::named(Some("guard")), reason: Some(text), base: None };
-    store.guard_notice(notice, flag, None, &change)
+    Ok(store.guard_notice(notice, flag, None, &change)?.audit_warning)
 }
 
 /// Records that the guard died, unless that is recorded and none has returned since.
-fn tell_of_guard(store: &Store, now: i64) -> Result<(), StoreError> {
-    let Verdicts::Ended(at) = store.verdicts(now) else { return Ok(()) };
+fn tell_of_guard(store: &Store, now: i64) -> Result<Option<String>, StoreError> {
+    let Verdicts::Ended(at) = store.verdicts(now) else { return Ok(None) };
     let told = store.last_notices()?;
     let last = |notice| told.get(&(notice, None)).map(|noted| noted.seq);
     if last(NoticeKind::Dead) > last(NoticeKind::Returned) {
-        return Ok(());
+        return Ok(None);
     }
     let flags = store.definitions(store.generation()?).unwrap_or_default().flags;
     let plans = flags.values().filter_map(|flag| flag.state.plan.as_ref()).filter(|plan| plan.is_running());
@@ -142,13 +148,14 @@ fn tell_of_guard(store: &Store, now: i64) -> Result<(), StoreError> {
 }
 
 /// Records flags that have been killed for a week, and each week again.
-fn tell_of_kills(store: &Store, now: i64) -> Result<(), StoreError> {
+fn tell_of_kills(store: &Store, now: i64) -> Result<Option<String>, StoreError> {
     let long = |since: &i64| now.saturating_sub(*since) >= KILLED_FOR;
     let killed = store.killed_since()?;
     if !killed.values().any(long) {
-        return Ok(());
+        return Ok(None);
     }
     let told = store.last_notices()?;
+    let mut warning = None;
     for (flag, since) in killed.iter().filter(|(_, since)| long(since)) {
         let last = told.get(&(NoticeKind::StillKilled, Some(flag.clone())));
         if last.is_some_and(|told| told.at > *since && !long(&told.at)) {
@@ -161,9 +168,9 @@ fn tell_of_kills(store: &Store, now: i64) -> Result<(), StoreError> {
             display::counted(days.unsigned_abs(), "day"),
             display::at(*since)
         );
-        record_notice(store, NoticeKind::StillKilled, Some(flag), text)?;
+        warning = warning.or(record_notice(store, NoticeKind::StillKilled, Some(flag), text)?);
     }
-    Ok(())
+    Ok(warning)
 }
 
 #[cfg(test)]

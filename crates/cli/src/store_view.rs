@@ -295,9 +295,11 @@ impl Failure {
 
     /// The failure of a command that changes: refused, or it could not be done.
     pub fn changing(error: StoreError) -> Failure {
+        let text = error.to_string();
         match error.is_refusal() {
-            true => Failure::Refused(error.to_string()),
-            false => Failure::Unknown(error.to_string()),
+            _ if error.is_partial() => Failure::Partial(text),
+            true => Failure::Refused(text),
+            false => Failure::Unknown(text),
         }
     }
 }

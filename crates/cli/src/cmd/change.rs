@@ -236,6 +236,13 @@ impl ChangeContext {
     }
 }
 
+/// Prints the warning of a change that was made.
+pub fn warn(warning: Option<&str>, output: &mut Output) {
+    if let Some(warning) = warning {
+        output.warn(display::plain(warning));
+    }
+}
+
 /// Prints the first line of a change.
 pub fn announce(store: &Store, change: &Change, generation: u64, what: &str, output: &mut Output) {
     let generation = match generation {

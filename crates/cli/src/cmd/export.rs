@@ -76,6 +76,7 @@ fn change_of(told: &ReasonAndActor) -> Change {
 
 pub fn key(arguments: &Arguments, command: &Key, output: &mut Output) -> Outcome {
     let store = store_view::store(arguments)?;
+    let mut warning = None;
     match &command.command {
         None => {}
         Some(KeySubcommand::Make) => {
@@ -87,7 +88,8 @@ pub fn key(arguments: &Arguments, command: &Key, output: &mut Output) -> Outcome
                     "expected a key as `flagstone key` prints it where the export comes from: flagstone-ed25519: and 64 hex digits".to_owned(),
                 ));
             };
-            store.trust_key(name, Some(trusted), &change_of(told)).map_err(Failure::changing)?;
+            let recorded = store.trust_key(name, Some(trusted), &change_of(told));
+            warning = recorded.map_err(Failure::changing)?.audit_warning;
         }
         Some(KeySubcommand::Forget { name, told }) => {
             let forgotten = store.trust_key(name, None, &change_of(told)).map_err(Failure::changing)?;
@@ -97,9 +99,11 @@ pub fn key(arguments: &Arguments, command: &Key, output: &mut Output) -> Outcome
                     display::plain(name)
                 ))
             };
-            forgotten.then_some(()).ok_or_else(unknown)?;
+            forgotten.changed.then_some(()).ok_or_else(unknown)?;
+            warning = forgotten.audit_warning;
         }
     }
+    change::warn(warning.as_deref(), output);
     let own = store.export_key().map_err(Failure::asking)?.map(|key| key.public());
     let trusted = store.trusted_keys().map_err(Failure::asking)?;
     match &own {
@@ -114,6 +118,8 @@ pub fn key(arguments: &Arguments, command: &Key, output: &mut Output) -> Outcome
     }
     let trusted: Vec<_> =
         trusted.iter().map(|key| json!({ "name": key.name, "key": key.public() })).collect();
-    output.json(&json!({ "environment": store.environment(), "key": own, "trusted": trusted }));
+    output.json(
+        &json!({ "environment": store.environment(), "key": own, "trusted": trusted, "warning": warning }),
+    );
     Ok(Exit::Yes)
 }

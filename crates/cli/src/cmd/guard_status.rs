@@ -7,6 +7,7 @@ use crate::output::{Cell, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::{display, store_view};
 use flagstone::definition::{Definitions, Emergency, Flag};
 use flagstone::guard::{Action, FlagMemory, GuardState, Kind, Policy, Verdict};
+use flagstone::publish::RecordOutcome;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -211,12 +212,18 @@ fn pause(arguments: &Arguments, command: &GuardPause, output: &mut Output) -> Ou
     let until = flagstone::time::now().saturating_add(command.length.micros());
     let begun =
         change::begin_at_once(arguments, &command.by, "pause the guard", Some(&command.reason), output)?;
-    begun.store.pause_guard(until, &begun.change).map_err(Failure::changing)?;
+    let RecordOutcome { audit_warning, .. } =
+        begun.store.pause_guard(until, &begun.change).map_err(Failure::changing)?;
     output.line(format!(
         "the guard does nothing until {}, and plans wait; `flagstone guard resume` ends that",
         display::at(until)
     ));
-    output.json(&json!({ "environment": begun.store.environment(), "paused_until": display::at(until) }));
+    change::warn(audit_warning.as_deref(), output);
+    output.json(&json!({
+        "environment": begun.store.environment(),
+        "paused_until": display::at(until),
+        "warning": audit_warning,
+    }));
     Ok(Exit::Yes)
 }
 
@@ -228,17 +235,28 @@ fn resume(arguments: &Arguments, command: &GuardResume, output: &mut Output) -> 
         command.reason.as_deref(),
         output,
     )?;
-    begun.store.resume_guard(&begun.change).map_err(Failure::changing)?;
+    let RecordOutcome { audit_warning, .. } =
+        begun.store.resume_guard(&begun.change).map_err(Failure::changing)?;
     output.line("the guard goes on");
-    output.json(&json!({ "environment": begun.store.environment(), "paused_until": Value::Null }));
+    change::warn(audit_warning.as_deref(), output);
+    output.json(&json!({
+        "environment": begun.store.environment(),
+        "paused_until": Value::Null,
+        "warning": audit_warning,
+    }));
     Ok(Exit::Yes)
 }
 
 /// Writes a note into the audit trail.
 pub fn note(arguments: &Arguments, command: &Note, output: &mut Output) -> Outcome {
     let begun = change::begin_at_once(arguments, &command.by, "note", Some(&command.text), output)?;
-    begun.store.note(&begun.change).map_err(Failure::changing)?;
+    let RecordOutcome { audit_warning, .. } = begun.store.note(&begun.change).map_err(Failure::changing)?;
     output.line(format!("noted: {}", display::plain(&command.text)));
-    output.json(&json!({ "environment": begun.store.environment(), "note": command.text }));
+    change::warn(audit_warning.as_deref(), output);
+    output.json(&json!({
+        "environment": begun.store.environment(),
+        "note": command.text,
+        "warning": audit_warning,
+    }));
     Ok(Exit::Yes)
 }

@@ -3,7 +3,7 @@
 use crate::args::{Arguments, Memory};
 use crate::counters::{Seen, Whose, copies_read, counts, left_out, shut_out};
 use crate::guard::GuardReport;
-use crate::output::{BAD, Exit, Failure, GOOD, Outcome, Output, WARN};
+use crate::output::{BAD, Exit, GOOD, Outcome, Output, WARN};
 use crate::{display, identity, store_view};
 use flagstone::merge::Conflict;
 use flagstone::store::Source;
@@ -18,12 +18,12 @@ pub fn run(arguments: &Arguments, command: &Memory, output: &mut Output) -> Outc
     let seen = store_view::store(arguments).and_then(|store| Ok((Seen::of(&store)?, store)));
     let (seen, store) = match seen {
         Ok(found) => found,
-        Err(Failure::Refused(error) | Failure::Unknown(error)) => return Ok(nothing(&error, output)),
+        Err(failure) => return Ok(nothing(failure.text(), output)),
     };
     // Flags answer even if the counters cannot be read.
     let (counts, uncounted) = match counts(&store, &command.memory, output) {
         Ok(counts) => (counts, None),
-        Err(Failure::Refused(error) | Failure::Unknown(error)) => (Counts::default(), Some(error)),
+        Err(failure) => (Counts::default(), Some(failure.text().to_owned())),
     };
     let status = &seen.status;
     let head_error = store.head_error();

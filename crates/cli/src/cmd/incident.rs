@@ -34,7 +34,7 @@ pub fn run(arguments: &Arguments, command: &Incident, output: &mut Output) -> Ra
     let store = store_view::store(arguments)?;
     let (rates, uncounted) = match Rates::measure(&store, command) {
         Ok(rates) => (Some(rates), None),
-        Err(Failure::Refused(error) | Failure::Unknown(error)) => (None, Some(error)),
+        Err(failure) => (None, Some(failure.text().to_owned())),
     };
     let now = flagstone::time::now();
     let since = command.since.unwrap_or(now - 3_600_000_000);

@@ -12,7 +12,7 @@ use crate::output::{BAD, Failure, GOOD, Outcome, Output};
 use crate::store_view::{self, UnknownFlag};
 use flagstone::definition::{PlanState, nearest};
 use flagstone::flag_change::state;
-use flagstone::publish::{Store, SwitchOutcome, dependents_text};
+use flagstone::publish::{Change, Store, SwitchOutcome, dependents_text};
 use flagstone::store::{Reader, ReaderOptions, ReaderStatus, Source};
 use flagstone::{FlagId, StoreError, telemetry};
 use serde_json::{Value, json};
@@ -37,10 +37,8 @@ enum Known {
 
 pub fn kill(arguments: &Arguments, command: &Kill, output: &mut Output) -> Outcome {
     let flag = display::plain(&command.flag);
-    let (begun, known, switched) =
-        throw(arguments, command, output).map_err(|failure| nothing_stopped(&arguments.command, failure))?;
-    // The other machines are told before the reach is measured.
-    let sent = begun.send(relayed("kill", command.force.then_some("--force"), &command.flag), None);
+    let (begun, known, result) = make_switch(arguments, command, output)
+        .map_err(|failure| nothing_stopped(&arguments.command, failure))?;
     let unreached = unreached(&begun.store);
     let [whom, except] = match unreached.is_empty() {
         true => ["for everybody at once".to_owned(), String::new()],
@@ -52,23 +50,22 @@ pub fn kill(arguments: &Arguments, command: &Kill, output: &mut Output) -> Outco
         Known::No(_) => by_key("no such flag is published"),
         Known::CannotTell(_) => by_key("whether the flag has another key cannot be read"),
     };
-    output.line_now(match switched.1.changed {
+    output.line_now(match result.switched.changed {
         true => format!(
             "{} {flag}: {off}, whatever is published, until `flagstone revive {flag}`",
             output.paint(BAD, "killed"),
         ),
         false => format!("{flag} was killed already; nothing was changed"),
     });
-    let (before, switched) = switched;
     let dependents = begun.store.dependents(&command.flag);
     if let Some(text) = dependents_text(&dependents) {
         output.line(output.paint(BAD, text));
     }
-    let thrown = SwitchResult { flag: Some(&command.flag), switched, before, sent, unreached };
-    print_switch(&begun, &command.reach, thrown, json!({ "dependents": dependents }), output)
+    let more = json!({ "dependents": dependents });
+    print_switch(&begun, &command.reach, (Some(&command.flag), result, unreached), more, output)
 }
 
-/// Ends the failure of a command that turns flags off for everybody with a line that says that nothing was stopped.
+/// Ends the failure of a command that turns flags off for everybody with a line that says whether anything was stopped.
 pub fn nothing_stopped(command: &Command, failure: Failure) -> Failure {
     let what = match command {
         Command::Kill(command) => display::plain(&command.flag),
@@ -82,14 +79,18 @@ pub fn nothing_stopped(command: &Command, failure: Failure) -> Failure {
         Command::StopAll(_) => "every flag".into(),
         _ => return failure,
     };
-    failure.ending(&format!("NOTHING WAS STOPPED: {what} answers as before"))
+    let line = match failure {
+        Failure::Partial(_) => format!("PERHAPS NOT STOPPED: {what} may answer as before"),
+        _ => format!("NOTHING WAS STOPPED: {what} answers as before"),
+    };
+    failure.ending(&line)
 }
 
-fn throw(
+fn make_switch(
     arguments: &Arguments,
     command: &Kill,
     output: &mut Output,
-) -> Result<(ChangeContext, Known, (View, SwitchOutcome)), Failure> {
+) -> Result<(ChangeContext, Known, SwitchResult), Failure> {
     let what = format!("kill {}", command.flag);
     let begun = change::begin_at_once(arguments, &command.by, &what, Some(&command.reason), output)?;
     let before = View::of(&begun.store);
@@ -107,14 +108,20 @@ fn throw(
             output.warn(format!("{problem}; killed without knowing whether the flag is there"))
         }
     }
-    let switched = with_retries_shown(|| begun.store.kill(&command.flag, begun.change.clone()))?;
-    Ok((begun, known, (before, switched)))
+    let sent = relayed("kill", command.force.then_some("--force"), &command.flag);
+    let result = carry_out(&begun, before, sent, output, |store, change| store.kill(&command.flag, change))?;
+    Ok((begun, known, result))
 }
 
-/// Changes the head and notes it in the trail. Reports if their file system delays that, as one frozen for a backup does.
-pub fn with_retries_shown(
-    act: impl FnOnce() -> Result<SwitchOutcome, StoreError>,
-) -> Result<SwitchOutcome, Failure> {
+/// Changes the head and notes it in the trail, and sends the command to the other machines: also where the change was made, and may be
+/// missing in the store that the path leads to by now. Reports if the file system delays it, as one frozen for a backup does.
+pub fn carry_out(
+    begun: &ChangeContext,
+    before: View,
+    arguments: Vec<String>,
+    output: &mut Output,
+    act: impl FnOnce(&Store, Change) -> Result<SwitchOutcome, StoreError>,
+) -> Result<SwitchResult, Failure> {
     let (done, is_done) = mpsc::channel::<()>();
     // Without a thread there is no such report.
     let _ = thread::Builder::new().spawn(move || {
@@ -127,9 +134,17 @@ pub fn with_retries_shown(
             );
         }
     });
-    let switched = act();
+    let switched = act(&begun.store, begun.change.clone()).map_err(Failure::changing);
     drop(done);
-    switched.map_err(Failure::changing)
+    match switched {
+        Ok(switched) => Ok(SwitchResult { switched, before, sent: begun.send(arguments, None) }),
+        Err(failure @ Failure::Partial(_)) => {
+            let arrived = begun.send(arguments, None).tell(None, output);
+            output.detail("machines", arrived.json());
+            Err(failure)
+        }
+        Err(failure) => Err(failure),
+    }
 }
 
 pub fn revive(arguments: &Arguments, command: &Revive, output: &mut Output) -> Outcome {
@@ -151,10 +166,12 @@ pub fn revive(arguments: &Arguments, command: &Revive, output: &mut Output) -> O
             unknown.problem
         )));
     }
-    let switched = begun.store.revive(&command.flag, begun.change.clone()).map_err(Failure::changing)?;
-    let sent = begun.send(relayed("revive", None, &command.flag), None);
+    let sent = relayed("revive", None, &command.flag);
+    let result =
+        carry_out(&begun, before, sent, output, |store, change| store.revive(&command.flag, change))?;
     let flag = display::plain(&command.flag);
-    output.line_now(match switched.changed {
+    let changed = result.switched.changed;
+    output.line_now(match changed {
         true => format!(
             "{} {flag}: it answers again as published{}",
             output.paint(GOOD, "revived"),
@@ -162,12 +179,12 @@ pub fn revive(arguments: &Arguments, command: &Revive, output: &mut Output) -> O
         ),
         false => format!("{flag} was not killed; nothing was changed"),
     });
-    if let Some(plan) = switched.changed.then(|| plan(&begun, &command.flag)).flatten() {
+    if let Some(plan) = changed.then(|| plan(&begun, &command.flag)).flatten() {
         let held = if plan.held.is_some() { "is held" } else { "is held at the next tick" };
         let typed = display::argument(&command.flag);
         output.line(format!("its plan {held}, until `flagstone plan resume {typed}`"));
     }
-    let cooldown = cooldown(&begun.store, &command.flag).filter(|_| switched.changed);
+    let cooldown = cooldown(&begun.store, &command.flag).filter(|_| changed);
     if let Some(until) = cooldown {
         output.line(format!(
             "the guard acted on {flag} and leaves it alone until {}: harm is told until then, and not acted on; `flagstone kill {flag} --reason WHY` \
@@ -176,14 +193,8 @@ pub fn revive(arguments: &Arguments, command: &Revive, output: &mut Output) -> O
         ));
     }
     let unreached = unreached(&begun.store);
-    let thrown = SwitchResult { flag: Some(&command.flag), switched, before, sent, unreached };
-    print_switch(
-        &begun,
-        &command.reach,
-        thrown,
-        json!({ "guard_cooldown_until": cooldown.map(display::at) }),
-        output,
-    )
+    let more = json!({ "guard_cooldown_until": cooldown.map(display::at) });
+    print_switch(&begun, &command.reach, (Some(&command.flag), result, unreached), more, output)
 }
 
 /// The flag's plan, if it is started and not done.
@@ -254,15 +265,11 @@ impl View {
     }
 }
 
-/// A switch that was thrown, and the view before.
-pub struct SwitchResult<'a> {
-    /// The flag; none: all flags.
-    pub flag: Option<&'a str>,
+/// A switch, the view before it, and its way to the other machines.
+pub struct SwitchResult {
     pub switched: SwitchOutcome,
-    pub before: View,
-    pub sent: Relay,
-    /// Workers that it does not reach.
-    pub unreached: Vec<Unreached>,
+    before: View,
+    sent: Relay,
 }
 
 /// Those whom a switch does not reach, after `off`.
@@ -277,20 +284,19 @@ pub fn unreached(store: &Store) -> Vec<Unreached> {
     unreached
 }
 
-/// Prints the result of a switch: its reach, and the answers of other machines. A warning is no failure: the switch is thrown.
+/// Prints the result of a switch of that flag, or of all: its reach, and the answers of other machines. A warning is no failure: the
+/// switch is made.
 ///
 /// `more` is an object whose members are added to the answer.
 pub fn print_switch(
     begun: &ChangeContext,
     reach: &args::Reach,
-    thrown: SwitchResult,
+    (flag, result, unreached): (Option<&str>, SwitchResult, Vec<Unreached>),
     more: Value,
     output: &mut Output,
 ) -> Outcome {
-    let SwitchResult { flag, switched, before, sent, unreached } = thrown;
-    if let Some(warning) = &switched.audit_warning {
-        output.warn(display::plain(warning));
-    }
+    let SwitchResult { switched, before, sent } = result;
+    change::warn(switched.audit_warning.as_deref(), output);
     for workers in &unreached {
         output.warn(workers.to_string());
     }
@@ -319,7 +325,7 @@ pub fn print_switch(
     Ok(arrived.exit())
 }
 
-/// Measures the reach. The switch is thrown, so that an unknown reach is no failure.
+/// Measures the reach. The switch is made, so that an unknown reach is no failure.
 fn reached(
     begun: &ChangeContext,
     command: &args::Reach,
@@ -360,8 +366,8 @@ fn reached(
             reach.tell(output);
             reach.json()
         }
-        Err(Failure::Refused(problem) | Failure::Unknown(problem)) => {
-            output.warn(format!("{problem}; whom it reaches cannot be told"));
+        Err(failure) => {
+            output.warn(format!("{}; whom it reaches cannot be told", failure.text()));
             Value::Null
         }
     }

@@ -1,5 +1,6 @@
 //! `notify`: sends outstanding events to endpoints, or prints how far each is.
 
+use super::change;
 use crate::args::{Arguments, Notify};
 use crate::notify::deliver_due;
 use crate::output::{Cell, Exit, Failure, Outcome, Output, WARN};
@@ -16,9 +17,8 @@ pub fn run(arguments: &Arguments, command: &Notify, output: &mut Output) -> Outc
     if command.status {
         return status(&store, output);
     }
-    if let Err(error) = Reminders::once(&store, flagstone::time::now()) {
-        output.warn(display::plain(&error.to_string()));
-    }
+    let warning = Reminders::once(&store, flagstone::time::now());
+    change::warn(warning.unwrap_or_else(|error| Some(error.to_string())).as_deref(), output);
     let told = deliver_due(&store, flagstone::time::now())
         .map_err(|error| Failure::Unknown(display::plain(&error).into_owned()))?;
     if told.is_empty() {

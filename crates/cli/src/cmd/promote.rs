@@ -142,9 +142,7 @@ pub fn import_bundle(
     let published = store.publish_arrival(&arrival.definitions, origin, change).map_err(Failure::changing)?;
     output.line(format!("{} generation {}", output.paint(GOOD, "published"), published.generation));
     print_masked(store, &published.differences, output);
-    if let Some(warning) = &published.audit_warning {
-        output.warn(display::plain(warning));
-    }
+    change::warn(published.audit_warning.as_deref(), output);
     answer["generation"] = published.generation.into();
     answer["warning"] = published.audit_warning.into();
     Ok(ImportOutcome { unchanged: false, refused: false, answer })

@@ -176,9 +176,7 @@ fn publish(begun: &ChangeContext, command: &Publish, file: Checked, output: &mut
     }
     store.tell_turned(&mut merged);
     drift::merged(&merged, file.merged(), false, output);
-    if let Some(warning) = &published.audit_warning {
-        output.warn(display::plain(warning));
-    }
+    change::warn(published.audit_warning.as_deref(), output);
     let sent = sent(command, &file.options);
     let arrived = begun.send(sent, Some(file.bytes)).tell(None, output);
     output.json(&json!({
@@ -290,9 +288,7 @@ pub fn print_published(store: &Store, published: &Published, output: &mut Output
         published.previous
     ));
     print_masked(store, &published.differences, output);
-    if let Some(warning) = &published.audit_warning {
-        output.warn(display::plain(warning));
-    }
+    change::warn(published.audit_warning.as_deref(), output);
 }
 
 /// Warns of changed flags that stay off by a kill or a stop: a published fix would not be seen.

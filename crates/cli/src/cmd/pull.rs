@@ -1,6 +1,6 @@
 //! `pull`: writes what runs back into the file.
 
-use super::check;
+use super::{change, check};
 use crate::args::{Arguments, Pull};
 use crate::entry::ReplaceResult;
 use crate::output::{BOLD, DIM, Exit, Failure, GOOD, Outcome, Output};
@@ -41,6 +41,7 @@ pub fn run(arguments: &Arguments, command: &Pull, output: &mut Output) -> Outcom
     let pulled = pull(target, &running).map_err(super::edit::failure)?;
     print_pull(&pulled, store.environment(), &name, output);
     let changed = !pulled.drift.is_empty() && !command.dry_run;
+    let mut warning = None;
     if changed {
         let failed =
             |error: io::Error| Failure::Unknown(format!("cannot write {name}: {error}; nothing was changed"));
@@ -51,11 +52,12 @@ pub fn run(arguments: &Arguments, command: &Pull, output: &mut Output) -> Outcom
             )));
         }
         // The note tells a later publish that the file records what ran.
-        if let Err(error) = store.note_pulled(&pulled, &Change::by_me(None))
-            && !error.is_denied()
-        {
-            output.warn(display::plain(&error.to_string()));
-        }
+        warning = match store.note_pulled(&pulled, &Change::by_me(None)) {
+            Ok(recorded) => recorded.audit_warning,
+            Err(error) if error.is_denied() => None,
+            Err(error) => Some(error.to_string()),
+        };
+        change::warn(warning.as_deref(), output);
         output.line(format!("{} {name}; commit it", output.paint(GOOD, "changed")));
     } else if command.dry_run {
         output.line("nothing was changed");
@@ -72,6 +74,7 @@ pub fn run(arguments: &Arguments, command: &Pull, output: &mut Output) -> Outcom
         "unsaid": pulled.unsaid,
         "planned": pulled.planned,
         "orphans": pulled.orphans,
+        "warning": warning,
     }));
     Ok(Exit::Yes)
 }

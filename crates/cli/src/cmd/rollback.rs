@@ -74,9 +74,7 @@ pub fn run(arguments: &Arguments, command: &Rollback, output: &mut Output) -> Ou
                 plan.to
             )),
         }
-        if let Some(warning) = &published.audit_warning {
-            output.warn(display::plain(warning));
-        }
+        change::warn(published.audit_warning.as_deref(), output);
         answer["generation"] = published.generation.into();
         answer["unchanged"] = published.unchanged.into();
         answer["warning"] = published.audit_warning.into();

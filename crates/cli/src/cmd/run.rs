@@ -10,7 +10,7 @@ use crate::args::{Arguments, Run};
 use crate::guard::{State, Watcher};
 use crate::notify::{RoundResult, deliver_due};
 use crate::output::{Exit, Failure, Outcome, Output};
-use crate::reminders::Reminders;
+use crate::reminders::{AGAIN, Reminders};
 use crate::{display, identity, signals, store_view};
 use flagstone::definition::Flag;
 use flagstone::plan::PlanDecision;
@@ -147,8 +147,7 @@ pub fn run(arguments: &Arguments, command: &Run, output: &mut Output) -> Outcome
                 pause = (pause * 2).min(MAX_PAUSE.max(every));
                 if told.as_deref() != Some(&problem) {
                     let at = display::at(flagstone::time::now());
-                    output
-                        .warn(format!("{at} plan: {}; tried again until it works", display::plain(&problem)));
+                    output.warn(format!("{at} plan: {}{AGAIN}", display::plain(&problem)));
                 }
                 told = Some(problem);
             }
@@ -187,10 +186,11 @@ fn notifying(directory: PathBuf, mut output: Output) -> Result<(), Error> {
                 Ok(store) => {
                     let mut problems = reminders.look(&store, flagstone::time::now());
                     match deliver_due(&store, flagstone::time::now()) {
-                        Err(problem) => problems.push(problem),
+                        Err(problem) => problems.push(format!("{problem}{AGAIN}")),
                         Ok(all) => {
-                            let problem =
-                                |told: RoundResult| Some(format!("{}: {}", told.endpoint, told.problem?));
+                            let problem = |told: RoundResult| {
+                                Some(format!("{}: {}{AGAIN}", told.endpoint, told.problem?))
+                            };
                             problems.extend(all.into_iter().filter_map(problem));
                         }
                     }
@@ -199,7 +199,7 @@ fn notifying(directory: PathBuf, mut output: Output) -> Result<(), Error> {
             };
             for problem in problems.iter().filter(|problem| !told.contains(problem)) {
                 let at = display::at(flagstone::time::now());
-                output.warn(format!("{at} notify: {}; tried again until it works", display::plain(problem)));
+                output.warn(format!("{at} notify: {}", display::plain(problem)));
             }
             told = problems;
             sleep(NOTIFY);

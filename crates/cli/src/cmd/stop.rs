@@ -1,13 +1,13 @@
 //! `stop-all` and `resume-all`: turn everything off at once, and on again.
 
 use super::change::{self, ChangeContext};
-use super::kill::{EXCEPT, SwitchResult, View, nothing_stopped, print_switch, unreached, with_retries_shown};
+use super::kill::{EXCEPT, SwitchResult, View, carry_out, nothing_stopped, print_switch, unreached};
 use crate::args::{Arguments, ResumeAll, StopAll};
 use crate::extent::{Extent, extent};
 use crate::impact::Side;
 use crate::output::{BAD, BOLD, Failure, GOOD, Outcome, Output};
 use crate::{confirm, display, signals};
-use flagstone::publish::{Store, SwitchOutcome};
+use flagstone::publish::Store;
 use flagstone::{FlagId, blocker};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -16,12 +16,11 @@ use std::collections::BTreeMap;
 const NAMED: usize = 20;
 
 pub fn stop(arguments: &Arguments, command: &StopAll, output: &mut Output) -> Outcome {
-    let (begun, before, switched) =
-        throw(arguments, command, output).map_err(|failure| nothing_stopped(&arguments.command, failure))?;
-    let sent = begun.send(vec!["stop-all".to_owned(), "--yes".to_owned()], None);
+    let (begun, result) = make_switch(arguments, command, output)
+        .map_err(|failure| nothing_stopped(&arguments.command, failure))?;
     let unreached = unreached(&begun.store);
     let except = if unreached.is_empty() { String::new() } else { format!(" {EXCEPT}") };
-    output.line_now(match switched.changed {
+    output.line_now(match result.switched.changed {
         true => format!(
             "{} everything{except}: each flag is off but those whose emergency is \"keep\", until `flagstone resume-all`",
             output.paint(BAD, "stopped")
@@ -34,15 +33,14 @@ pub fn stop(arguments: &Arguments, command: &StopAll, output: &mut Output) -> Ou
         let text = "off as well, although their emergency is \"keep\", since they require stopped flags";
         output.line(output.paint(BAD, format!("{text}: {named}")));
     }
-    let thrown = SwitchResult { flag: None, switched, before, sent, unreached };
-    print_switch(&begun, &command.reach, thrown, json!({}), output)
+    print_switch(&begun, &command.reach, (None, result, unreached), json!({}), output)
 }
 
-fn throw(
+fn make_switch(
     arguments: &Arguments,
     command: &StopAll,
     output: &mut Output,
-) -> Result<(ChangeContext, View, SwitchOutcome), Failure> {
+) -> Result<(ChangeContext, SwitchResult), Failure> {
     let what = "stop everything";
     let begun = change::begin_at_once(arguments, &command.by, what, Some(&command.reason), output)?;
     let before = View::of(&begun.store);
@@ -56,8 +54,9 @@ fn throw(
         }
     }
     agreed(&begun, command, output)?;
-    let switched = with_retries_shown(|| begun.store.stop_all(begun.change.clone()))?;
-    Ok((begun, before, switched))
+    let sent = vec!["stop-all".to_owned(), "--yes".to_owned()];
+    let result = carry_out(&begun, before, sent, output, Store::stop_all)?;
+    Ok((begun, result))
 }
 
 /// Has the user name the environment to be stopped, unless they said beforehand that no person is there to be asked.
@@ -120,10 +119,11 @@ pub fn resume(arguments: &Arguments, command: &ResumeAll, output: &mut Output) -
     let begun = change::begin_at_once(arguments, &command.by, "resume", command.reason.as_deref(), output)?;
     let before = View::of(&begun.store);
     let known = killed(&begun.store);
-    let switched = begun.store.resume_all(begun.change.clone(), command.force).map_err(Failure::changing)?;
     // Without --force: another machine's head has its own damage.
-    let sent = begun.send(vec!["resume-all".to_owned()], None);
-    output.line_now(match switched.changed {
+    let sent = vec!["resume-all".to_owned()];
+    let result =
+        carry_out(&begun, before, sent, output, |store, change| store.resume_all(change, command.force))?;
+    output.line_now(match result.switched.changed {
         true => format!("{}: flags answer again as published", output.paint(GOOD, "resumed")),
         false => "nothing was stopped; nothing was changed".to_owned(),
     });
@@ -140,8 +140,7 @@ pub fn resume(arguments: &Arguments, command: &ResumeAll, output: &mut Output) -
         }
     }
     let unreached = unreached(&begun.store);
-    let thrown = SwitchResult { flag: None, switched, before, sent, unreached };
-    print_switch(&begun, &command.reach, thrown, json!({}), output)
+    print_switch(&begun, &command.reach, (None, result, unreached), json!({}), output)
 }
 
 fn killed(store: &Store) -> Vec<String> {

@@ -2,7 +2,6 @@
 
 use super::{CONFIG, Report};
 use crate::companies::Companies;
-use crate::output::Failure;
 use crate::{display, identity};
 use flagstone::publish::{NamedFile, Store};
 use std::path::Path;
@@ -51,6 +50,6 @@ fn companies(store: &Store, path: &Path) -> Result<u64, String> {
     let bytes = bytes.map_err(|error| display::plain(&error.to_string()).into_owned())?;
     match Companies::read(&named, &bytes) {
         Ok(companies) => Ok(companies.keys().len() as u64),
-        Err(Failure::Refused(error) | Failure::Unknown(error)) => Err(error),
+        Err(failure) => Err(failure.text().to_owned()),
     }
 }

@@ -4,7 +4,6 @@ use super::answer::Answer;
 use super::store::Opened;
 use super::{GUARD, Report};
 use crate::guard::GuardReport;
-use crate::output::Failure;
 use crate::{counters, display};
 use flagstone::guard::Blindness;
 use flagstone::telemetry::Source;
@@ -57,7 +56,7 @@ pub fn checks(opened: &Opened, worker: Option<&Answer>, memory: &Path, report: &
         _ => MEND_COUNTERS,
     };
     let unseen = match &counts {
-        Err(Failure::Refused(error) | Failure::Unknown(error)) => Some(error.clone()),
+        Err(failure) => Some(failure.text().to_owned()),
         Ok(counts) => Blindness::of(counts, flagstone::time::now()).map(|blindness| blindness.to_string()),
     };
     // A worker that has no snapshot counts nothing either way.

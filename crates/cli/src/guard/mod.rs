@@ -657,11 +657,16 @@ impl Watcher {
         }
         let reason = Some(text.to_owned());
         let change = Change { actor: Actor::named(Some("guard")), reason, base: None };
-        let written = store.guard_notice(kind, flag, finding, &change);
-        if let Err(error) = &written {
-            problems.insert(format!("what the guard tells could not be recorded: {error}"));
+        match store.guard_notice(kind, flag, finding, &change) {
+            Ok(recorded) => {
+                problems.extend(recorded.audit_warning);
+                true
+            }
+            Err(error) => {
+                problems.insert(format!("what the guard tells could not be recorded: {error}"));
+                false
+            }
         }
-        written.is_ok()
     }
 
     /// Records that a guard watches again, if the trail says that none did. A recorded blindness is carried on.
@@ -749,9 +754,12 @@ impl Watcher {
         let why = left_alone(&NoActionReason::Cooldown(until));
         let reason = Some(format!("{told}; nothing is done: {why}"));
         let change = Change { actor: Actor::named(Some("guard")), reason, base: None };
-        if let Err(error) = store.guard(&told, &change) {
-            self.recorded.remove(&told.flag);
-            problems.insert(format!("{} does harm, and that could not be recorded: {error}", told.flag));
+        match store.guard(&told, &change) {
+            Ok(acted) => problems.extend(acted.audit_warning),
+            Err(error) => {
+                self.recorded.remove(&told.flag);
+                problems.insert(format!("{} does harm, and that could not be recorded: {error}", told.flag));
+            }
         }
     }
 
@@ -800,8 +808,11 @@ impl Watcher {
             Err(StoreError::Stale { .. }) => Ok(()),
             Err(error) => {
                 self.guard.record_failure(&finding);
-                let why =
-                    format!("{name} does harm, and nothing could be done: {error}; tried again each second");
+                let what = match error.is_partial() {
+                    true => "it is not sure that it is off",
+                    false => "nothing could be done",
+                };
+                let why = format!("{name} does harm, and {what}: {error}; tried again each second");
                 if self.unable.get(&flag).is_none_or(|unable| unable.until <= now) {
                     let (of, text) = ((Some(flag.as_str()), Some(&finding)), format!("{why}: {finding}"));
                     if self.record(store, NoticeKind::Unable, of, &text, problems) {
@@ -1070,6 +1081,8 @@ mod tests {
     use flagstone::guard::{Protection, Share};
     use flagstone::store::{Reader, ReaderOptions};
     use flagstone::telemetry::Recorder;
+    use std::fs::File;
+    use std::os::unix::fs::FileExt;
 
     const SECOND: i64 = 1_000_000;
 
@@ -1131,7 +1144,7 @@ mod tests {
         let (store, memory, _worker) = published(&test);
         let (now, day) = (flagstone::time::now(), 24 * 3600 * SECOND);
         let until = now + day + Orders::LONGEST_PAUSE;
-        store.pause_guard(until, &change()).unwrap();
+        let _ = store.pause_guard(until, &change()).unwrap();
         let mut guard = Watcher::new(test.path(), &memory, false);
         let texts = |events: &[GuardEvent]| {
             let orders = events.iter().filter(|event| event.event != "note");
@@ -1155,6 +1168,24 @@ mod tests {
         assert_eq!(told.iter().filter(|told| **told == NoticeKind::PauseOver).count(), 1, "{told:?}");
     }
 
+    // A notice made the kill again that an older head lacked, and the guard's log did not say so.
+    #[test]
+    fn a_guard_whose_notice_makes_a_kill_again_says_so() {
+        let test = TestStore::make("made-again");
+        let (store, memory, _worker) = published(&test);
+        let now = flagstone::time::now();
+        let _ = store.pause_guard(now + 60 * SECOND, &change()).unwrap();
+        let mut guard = Watcher::new(test.path(), &memory, false);
+        guard.look(now);
+        let (head, older) = (test.path().join("head"), std::fs::read(test.path().join("head")).unwrap());
+        store.kill("other", change()).unwrap();
+        File::options().write(true).open(head).unwrap().write_all_at(&older, 0).unwrap();
+        let told = format!("{:?}", guard.look(now + 60 * SECOND));
+        assert!(told.contains("made again by the audit trail: the kill of other"), "{told}");
+        let told = format!("{:?}", guard.look(now + 61 * SECOND));
+        assert!(!told.contains("made again"), "{told}");
+    }
+
     /// The end of a pause by time was not recorded, so that its incident stayed open.
     #[test]
     fn a_pause_that_ends_by_time_is_told_by_whichever_guard_watches_then() {
@@ -1163,19 +1194,19 @@ mod tests {
         let now = flagstone::time::now();
         let overs = || test.told().iter().filter(|(told, _)| *told == NoticeKind::PauseOver).count();
         let mut guard = Watcher::new(test.path(), &memory, false);
-        store.pause_guard(now + 60 * SECOND, &change()).unwrap();
+        let _ = store.pause_guard(now + 60 * SECOND, &change()).unwrap();
         guard.look(now);
         assert_eq!(overs(), 0);
         guard.look(now + 60 * SECOND);
         guard.look(now + 61 * SECOND);
         assert_eq!(overs(), 1);
         // A person resumes, and another guard finds a pause over.
-        store.pause_guard(now + 120 * SECOND, &change()).unwrap();
+        let _ = store.pause_guard(now + 120 * SECOND, &change()).unwrap();
         guard.look(now + 70 * SECOND);
-        store.resume_guard(&change()).unwrap();
+        let _ = store.resume_guard(&change()).unwrap();
         guard.look(now + 71 * SECOND);
         assert_eq!(overs(), 1);
-        store.pause_guard(now + 120 * SECOND, &change()).unwrap();
+        let _ = store.pause_guard(now + 120 * SECOND, &change()).unwrap();
         guard.look(now + 72 * SECOND);
         drop(guard);
         for second in [130, 131] {
@@ -1262,7 +1293,7 @@ mod tests {
         };
         let definitions = serde_json::from_str(r#"{"flags": {"checkout": {"enabled": true}}}"#).unwrap();
         store.publish(&definitions, change("x")).unwrap();
-        store.note(&change("nginx: new timeouts")).unwrap();
+        let _ = store.note(&change("nginx: new timeouts")).unwrap();
         let of = |since| suspects(&store, &Flags::default(), since, since.max(flagstone::time::now()));
         let told = of(flagstone::time::now() + 40 * SECOND);
         let order = told.find("note: nginx: new timeouts 4").zip(told.find("publish of generation 1 4"));
@@ -1593,7 +1624,7 @@ mod tests {
         );
         let _worker = worker(&store, &memory);
         for flag in ["checkout", "portal", "search"] {
-            store.guard_notice(NoticeKind::Unable, Some(flag), None, &change()).unwrap();
+            let _ = store.guard_notice(NoticeKind::Unable, Some(flag), None, &change()).unwrap();
         }
         store.kill("search", change()).unwrap();
         // Another guard was there when it was told.

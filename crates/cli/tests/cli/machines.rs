@@ -1,8 +1,9 @@
 //! A change that is made on every machine that the store's config declares.
 
 use crate::shop::{FLAGS, Shop, ran};
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A shop with a second store, and a script in the place of `ssh` that runs the command there: with a shell in between, as ssh
@@ -377,6 +378,60 @@ fn a_command_typed_again_reaches_the_machine_that_did_not_answer() {
     }
     // Whoever mistypes a key is not told that it is done.
     shop.run(["delete", "serch"]).exits(1);
+}
+
+/// Takes a lease on a head, has a shell put another store in its place once somebody wants to write it, and gives the lease back.
+const EXCHANGE: &str = "
+import fcntl, os, signal, subprocess, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGIO])
+head = os.open(sys.argv[1], os.O_RDONLY)
+fcntl.fcntl(head, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+print('held', flush=True)
+signal.sigwait([signal.SIGIO])
+subprocess.check_call(['/bin/sh', '-c', sys.argv[2]])
+fcntl.fcntl(head, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+";
+
+// It ended with "it was done" and with "NOTHING WAS STOPPED: every flag answers as before", and the other machine was not told.
+#[test]
+fn a_switch_whose_path_leads_elsewhere_at_its_end_is_sent_all_the_same() {
+    let shop = two_machines();
+    let switched = |typed: &[&str], exchange: &str| {
+        std::os::unix::fs::symlink("store", shop.directory.join("link")).unwrap();
+        let mut holder = Command::new("/usr/bin/python3");
+        holder.args(["-c", EXCHANGE, "store/head", exchange]).current_dir(&shop.directory);
+        let mut holder = holder.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "held\n");
+        let ran = ran(shop.command([]).args(["--store", "link"]).args(typed).output().unwrap());
+        assert!(holder.wait().unwrap().success());
+        std::fs::remove_file(shop.directory.join("link")).unwrap();
+        ran
+    };
+    let here_and_there = || [asked(&shop, "store", "search", "2"), asked(&shop, "other", "search", "2")];
+    for (typed, last, answers) in [
+        (&["kill", "search", "--reason", "x"][..], "PERHAPS NOT STOPPED: search may answer as before", 1),
+        (&["revive", "search"], "", 0),
+        (&["stop-all", "--yes", "--reason", "x"], "PERHAPS NOT STOPPED: every flag may answer as before", 1),
+        (&["resume-all"], "", 0),
+    ] {
+        let ran = switched(typed, "ln -sfn nowhere link").exits(2);
+        assert!(ran.err.contains("it was done in the head that "), "{}", ran.err);
+        assert!(!ran.err.contains("NOTHING") && !ran.err.contains("nothing was changed"), "{}", ran.err);
+        assert!(ran.err.lines().last().unwrap().ends_with(last), "{}", ran.err);
+        assert!(ran.out.contains("web-2: done there too"), "{}", ran.out);
+        assert_eq!(here_and_there(), [answers; 2], "{typed:?}");
+    }
+    let json =
+        switched(&["kill", "search", "--reason", "x", "--json"], "ln -sfn nowhere link").exits(2).json();
+    assert_eq!(json["machines"][0]["done"], true, "{json}");
+    shop.run(["revive", "search"]).exits(0);
+    // Where the path leads to a store, the switch is made there as well.
+    shop.run(["init", "standby", "--store", "standby", "--environment", "production"]).exits(0);
+    shop.run(["publish", "flags.json", "--store", "standby"]).exits(0);
+    switched(&["kill", "search", "--reason", "x"], "ln -sfn standby link").exits(0);
+    assert_eq!((here_and_there(), asked(&shop, "standby", "search", "2")), ([1, 1], 1));
 }
 
 // A stop that was done here ended with another machine's "NOTHING WAS STOPPED".

@@ -31,6 +31,7 @@ mod root;
 mod runbooks;
 mod scan;
 mod shop;
+mod store_went_back;
 mod threads;
 mod trail;
 mod travel;
