@@ -125,6 +125,21 @@ final class MonitoringTest extends TestCase
         self::assertCount(3, \file($log), 'after five seconds anew');
     }
 
+    public function test_what_is_kept_has_its_time_whatever_serialize_precision_says(): void
+    {
+        // With 0 it was of the year 2033, and each hit ran the command.
+        $this->command('echo {}');
+        $before = (string) \ini_set('serialize_precision', '0');
+        try {
+            $this->get('/flagstone/metrics')->assertOk();
+        } finally {
+            \ini_set('serialize_precision', $before);
+        }
+        [$file] = \glob($this->app->storagePath() . '/framework/cache/flagstone-*.json') ?: [];
+        $at = \json_decode((string) \file_get_contents($file), true)['at'];
+        self::assertEqualsWithDelta(\time(), (float) $at, 3600.0);
+    }
+
     public function test_a_failure_is_kept_like_an_answer(): void
     {
         $log = $this->command('echo "flagstone: /srv/secret/store: broken" >&2; exit 2');

@@ -52,7 +52,8 @@ final class ResultCache
     private static function kept(string $path, float $seconds): ?Result
     {
         $found = Value::items(\json_decode((string) @\file_get_contents($path), true));
-        $age = \microtime(true) - (\is_float($found['at'] ?? null) ? $found['at'] : 0.0);
+        $at = $found['at'] ?? null;
+        $age = \microtime(true) - (\is_numeric($at) ? (float) $at : 0.0);
         $code = Value::int($found, 'code');
         if ($code === null || $age < 0.0 || $age >= $seconds) {
             return null;
@@ -64,8 +65,9 @@ final class ResultCache
     private static function keep(string $path, Result $result): Result
     {
         $text = \json_encode(
-            ['at' => \microtime(true), 'code' => $result->code, 'text' => $result->text, 'error' => $result->error],
-            \JSON_UNESCAPED_SLASHES | \JSON_UNESCAPED_UNICODE | \JSON_INVALID_UTF8_SUBSTITUTE | \JSON_PRESERVE_ZERO_FRACTION,
+            // As a text, which serialize_precision does not round.
+            ['at' => \sprintf('%.6F', \microtime(true)), 'code' => $result->code, 'text' => $result->text, 'error' => $result->error],
+            \JSON_UNESCAPED_SLASHES | \JSON_UNESCAPED_UNICODE | \JSON_INVALID_UTF8_SUBSTITUTE,
         );
         if (!Replacement::write($path, (string) $text, 0o600)) {
             // Without a file the next request would run the command again.
