@@ -36,6 +36,8 @@ pub struct Counting {
     retries: Vec<(PathBuf, u64)>,
     /// Coarse milliseconds of the last check of the memory's file.
     looked: u64,
+    /// The head, by its number, that the memory's header names the store of.
+    noted: Option<u64>,
     /// The host's own request counts.
     by_itself: bool,
     marks: Marks,
@@ -90,6 +92,16 @@ impl Counting {
         self.open = false;
         if let Some(recorder) = self.active() {
             recorder.end(ending);
+        }
+    }
+
+    /// Notes in the memory which store is counted, once for each head: one that took another's place may lie in another directory.
+    fn note_store(&mut self, view: &View, store: &Path) {
+        if self.noted != Some(view.heads)
+            && let (Some(recorder), Some(id)) = (&self.recorder, view.store_id())
+        {
+            recorder.note_store(store, &id);
+            self.noted = Some(view.heads);
         }
     }
 
@@ -286,11 +298,13 @@ impl<H: Host> Session<H> {
                 if rested && counting.open {
                     counting.open_in_recorder();
                 }
+                counting.note_store(view, store);
                 return;
             }
         }
         counting.recorder = None;
         counting.bound = None;
+        counting.noted = None;
         if counting.store != store {
             counting.store = store.to_owned();
         }
@@ -301,10 +315,8 @@ impl<H: Host> Session<H> {
         match Recorder::open(directory, store, snapshot, self.host.wall_clock()) {
             Ok(recorder) => {
                 recorder.serves(view.generation, self.host.wall_clock());
-                if let Some(id) = view.store_id() {
-                    recorder.note_store(store, &id);
-                }
                 counting.recorder = Some(Box::new(recorder));
+                counting.note_store(view, store);
                 if counting.open {
                     counting.open_in_recorder();
                 }

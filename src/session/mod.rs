@@ -1,7 +1,7 @@
 //! The view that one thread's requests are answered from: one generation and one instant, from a request's first question to its end.
 //!
 //! A process that is one long request (PHP's command line) moves on by itself: a question compares one word of the mapped head, and reads
-//! a clock only when that word moved, or at every 64th question, and more often where questions come seldom.
+//! a clock only when that word moved, or at every 16th question, and at each one where questions come seldom.
 //!
 //! A session decides when a store is opened, followed and checked again, and counts what its requests ask. Its [`Host`] provides clocks,
 //! forks, the log and the paths that a request's code may open.
@@ -29,8 +29,9 @@ use std::sync::atomic::{Ordering, fence};
 use stores::OpenStore;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Most questions between two checks of a long-lived process for a replaced head file.
-const QUESTIONS_BETWEEN_CHECKS: u32 = 64;
+/// Most questions between two checks of a long-lived process for a replaced head file. A clock at each question would make it half as dear
+/// again; so a process that asked often, and then seldom, misses a restored head for so many questions once.
+const QUESTIONS_BETWEEN_CHECKS: u32 = 16;
 /// Milliseconds between two attempts to open a store that could not be opened, and between two checks of a path with symbolic links.
 const RETRY_MS: u64 = 1_000;
 /// Most milliseconds between two looks for kills and the stop in a long-lived process.
@@ -46,9 +47,9 @@ const RECOVERIES: u32 = 8;
 #[derive(Debug)]
 pub struct Session<H> {
     pinned: Pinned,
-    /// Questions left before a look; used only in a long-lived process.
+    /// Questions left before a look.
     until_look: u32,
-    /// Questions between two looks: fewer if they come seldom, so that a look is never long in coming.
+    /// Questions between two looks of a long-lived process: one if they come seldom, so that a look is never long in coming.
     look_every: u32,
     counts: bool,
     long_lived: bool,
@@ -372,7 +373,7 @@ impl<H: Host> Session<H> {
         }
         let clock = self.host.coarse_ms();
         if !self.pinned.is_pinned() {
-            self.until_look = self.look_every;
+            self.count_to_next_look();
             self.advance(clock);
             return;
         }
@@ -387,15 +388,16 @@ impl<H: Host> Session<H> {
             refresh => refresh.min(SWITCHES_MS),
         };
         let due = self.long_lived && clock.saturating_sub(self.looked) >= interval;
-        self.look_every = if due {
-            (self.look_every / 2).max(1)
-        } else {
-            (self.look_every * 2).min(QUESTIONS_BETWEEN_CHECKS)
-        };
-        self.until_look = self.look_every;
+        self.look_every = if due { 1 } else { (self.look_every * 2).min(QUESTIONS_BETWEEN_CHECKS) };
+        self.count_to_next_look();
         if due {
             self.advance(clock);
         }
+    }
+
+    /// Only a long-lived process looks without being told that something moved.
+    fn count_to_next_look(&mut self) {
+        self.until_look = if self.long_lived { self.look_every } else { u32::MAX };
     }
 
     /// Moves the pin to the newest generation. Within a request that the application marked, and until the refresh interval is over, only
