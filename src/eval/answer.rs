@@ -144,7 +144,8 @@ pub fn enabled<C: Context + ?Sized>(
     question: &Question<'_, C>,
 ) -> bool {
     let Some(record) = snapshot.flag(flag) else { return false };
-    let quick = if switches.any() { None } else { decide_quickly(snapshot, record, question.company) };
+    let switched = switches.stopped() || switches.killed(flag);
+    let quick = if switched { None } else { decide_quickly(snapshot, record, question.company) };
     quick.map_or_else(|| evaluate(snapshot, switches, flag, question).on, |answer| answer & 1 == 1)
 }
 

@@ -172,7 +172,7 @@ impl<H: Host> Session<H> {
     ///
     /// # Errors
     ///
-    /// The snapshot alone does not decide. Holds the flag, if the pinned snapshot has it and nothing is killed, stopped or overridden.
+    /// The snapshot alone does not decide. Holds the flag, if the pinned snapshot has it and nothing is stopped or overridden.
     #[inline(always)]
     pub fn quick_key(
         &mut self,
@@ -184,11 +184,15 @@ impl<H: Host> Session<H> {
             return Err(None);
         }
         self.follow();
-        let view = self.pinned.view().filter(|view| !view.switches.any()).ok_or(None)?;
+        let view = self.pinned.view().filter(|view| !view.switches.stopped()).ok_or(None)?;
         let snapshot = view.snapshot.as_deref().ok_or(None)?;
         let quick = snapshot.quick_key(hash, flag, *company)?;
         if snapshot.lost() {
             return Err(None);
+        }
+        let asked = FlagId(quick.flag);
+        if view.switches.killed(asked) {
+            return Err(Some(asked));
         }
         self.counting.quick(snapshot, quick, *company);
         Ok(quick.on())

@@ -292,6 +292,20 @@ fn users_who_cannot_read_the_store_degrade_health_and_are_in_status() {
     assert!(status.contains("\n  shut out     by owners, groups and modes user www-data cannot"), "{status}");
 }
 
+/// Health said "ok", and doctor "go", where workers could read the head but not the snapshot that it names.
+#[test]
+fn a_user_whose_workers_cannot_read_the_current_snapshot_is_named() {
+    let site = of_www_data();
+    let snapshots = site.shop.directory.join("store/snapshots");
+    for snapshot in std::fs::read_dir(&snapshots).unwrap() {
+        std::fs::set_permissions(snapshot.unwrap().path(), PermissionsExt::from_mode(0o640)).unwrap();
+    }
+    let found = health(&site);
+    let shut_out = found["flagstone"]["shut_out"][0].as_str().unwrap_or_default();
+    assert!(shut_out.contains("user www-data cannot read") && shut_out.contains("/snapshots/"), "{found}");
+    assert_eq!(found["status"], "degraded");
+}
+
 /// A pool's group that its user is no member of: its workers were taken for ones that cannot read the store.
 #[test]
 fn workers_have_the_group_of_their_counters() {
