@@ -4,7 +4,7 @@ mod support;
 
 use flagstone::guard::NoticeKind;
 use flagstone::merge::{PullResult, PulledField};
-use flagstone::publish::Store;
+use flagstone::publish::{FileOptions, Store};
 use flagstone::store::Source;
 use flagstone::transfer::{ExportKey, Trusted};
 use std::path::{Path, PathBuf};
@@ -388,6 +388,7 @@ fn the_content_of_a_damaged_pointer_is_published_as_a_new_generation() {
 
 #[test]
 fn a_damaged_pointer_without_its_snapshot_leaves_the_generation_before_and_says_so() {
+    // It said that the next publish mends it, which was refused and named a rollback to the generation that is gone.
     let dir = trusted_dir();
     let (path, store) = disabled(&dir);
     write_head(&path, 345, &[0xff]);
@@ -397,7 +398,33 @@ fn a_damaged_pointer_without_its_snapshot_leaves_the_generation_before_and_says_
     for told in [starting.status().last_error, store.status().unwrap().head_error] {
         let told = told.unwrap();
         assert!(told.contains("no snapshot of generation 2") && told.contains("flagstone kill"), "{told}");
+        assert!(told.ends_with("`flagstone rollback --to 1` mends it"), "{told}");
     }
+    let refused = store.publish(&two(false, "new"), change()).unwrap_err().to_string();
+    assert!(refused.ends_with("Type: flagstone rollback --to 1"), "{refused}");
+    store.rollback(Some(1), change()).unwrap();
+    assert_eq!(store.status().unwrap().head_error, None);
+    publish(&store, &two(false, "new"));
+}
+
+#[test]
+fn a_damaged_pointer_with_no_other_and_no_snapshot_names_the_publish_that_mends_it() {
+    // The line said that any publish does, which is refused since the switches that were turned cannot be read.
+    let dir = trusted_dir();
+    let path = dir.join("store");
+    let store = new_store(&path);
+    publish(&store, &two(true, ""));
+    write_head(&path, 409, &[0xff]);
+    std::fs::remove_file(snapshot_file(&path, 1)).unwrap();
+    let told = store.status().unwrap().head_error.unwrap();
+    assert!(told.ends_with("`flagstone publish FILE --reset all` mends it"), "{told}");
+    let publish = |reset: &[&str]| {
+        let reset = reset.iter().map(|what| (*what).to_owned()).collect();
+        store.publish_file(&two(true, ""), &FileOptions { reset, ..FileOptions::default() }, change())
+    };
+    assert!(publish(&[]).is_err());
+    publish(&["all"]).unwrap();
+    assert_eq!(store.status().unwrap().head_error, None);
 }
 
 /// A trail that can be read and not written, until dropped.

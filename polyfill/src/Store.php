@@ -188,13 +188,15 @@ final class Store extends FlagSource
         } elseif ($this->snapshot === null && $newest !== null) {
             $this->fallBack($newest['generation'], $newest['content'], $newest['publishedAt']);
         }
-        $answers = $newest === null ? 'nothing' : "generation {$newest['generation']}";
+        [$answers, $mends] = $newest === null ? ['nothing', 'publish FILE --reset all']
+            : ["generation {$newest['generation']}", "rollback --to {$newest['generation']}"];
+        $next = 'the next publish, rollback or change of a flag mends it';
         $this->refuse(LoadError::printable("$this->directory/head") . ': ' . match (true) {
-            $isOlder => "it names an older generation than {$newest['generation']}, which was published last and answers",
-            $content !== null => "its pointer to generation $generation is not valid; the snapshot of that number answers",
+            $isOlder => "it names an older generation than {$newest['generation']}, which was published last and answers; $next",
+            $content !== null => "its pointer to generation $generation is not valid; the snapshot of that number answers; $next",
             default => "its pointer to generation $generation is not valid, and no snapshot of generation $generation is there: in workers that start "
-                . "$answers answers. Type at once `flagstone kill FLAG` for what is to stay off",
-        } . '; the next publish, rollback or change of a flag mends it');
+                . "$answers answers. Type at once `flagstone kill FLAG` for what is to stay off; `flagstone $mends` mends it",
+        });
     }
 
     /**

@@ -126,11 +126,12 @@ impl Store {
 
     /// What the head lost when it went back, and the way out; none if it lost nothing, or the trail cannot be read.
     fn lost(&self, head: &Head, current: u64) -> Option<String> {
-        let lost = self.folder().and_then(|folder| Lost::of(&folder, head, current)).ok()??;
+        let folder = self.folder().ok()?;
+        let lost = Lost::of(&folder, head, current).ok()??;
         self.is_unmoved(head).ok().filter(|is_unmoved| *is_unmoved)?;
         let generation = lost
             .generation
-            .map(|generation| format!("generation {generation}, type: {}", command(generation)));
+            .map(|newest| format!("generation {newest}, type: {}", commands(&folder, newest, current)));
         let switches = lost
             .switches()
             .map(|lost| format!("{lost}, which the next change makes again, as does typing it again"));
@@ -180,23 +181,27 @@ fn expect_newest(
 ) -> Result<Option<u64>, StoreError> {
     match Lost::of(folder, head, current)?.and_then(|lost| lost.generation) {
         Some(newest) if !is_named => {
-            let (named, this) = match current {
-                0 => ("no generation".to_owned(), String::new()),
-                _ => (
-                    format!("generation {current}"),
-                    format!("; or {} to go on from this one", command(current)),
-                ),
+            let named = match current {
+                0 => "no generation".to_owned(),
+                _ => format!("generation {current}"),
             };
             Err(StoreError::Refused(format!(
                 "nothing was changed: the head names {named}, and generation {newest} was published after it, so the head went back, \
-                 as an older copy of it would. Type: {}{this}",
-                command(newest),
+                 as an older copy of it would. Type: {}",
+                commands(folder, newest, current),
             )))
         }
         newest => Ok(newest),
     }
 }
 
-fn command(generation: u64) -> String {
-    format!("flagstone rollback --to {generation}")
+/// The commands that end it: back to the newest generation, unless its snapshot is gone, or on from the current one.
+fn commands(folder: &Folder, newest: u64, current: u64) -> String {
+    let command = |generation| format!("flagstone rollback --to {generation}");
+    let is_gone = kept(folder, newest).is_ok_and(|kept| kept.is_none());
+    match current {
+        0 => command(newest),
+        _ if is_gone => command(current),
+        _ => format!("{}; or {} to go on from this one", command(newest), command(current)),
+    }
 }

@@ -366,25 +366,31 @@ fn doubt_text(damaged: u64) -> String {
 
 /// The state of a head that is [`Current::Damaged`], and the way out of it. `is_kept`: the snapshot of that generation is there.
 pub(crate) fn damaged_text(generation: u64, other: Option<&Pointer>, is_kept: bool) -> String {
-    let problem = match other {
+    let mends = "the next publish, rollback or change of a flag mends it";
+    match other {
         Some(newest) if newest.generation == generation => {
-            format!("it names an older generation than {generation}, which was published last and answers")
+            format!(
+                "it names an older generation than {generation}, which was published last and answers; {mends}"
+            )
         }
         _ if is_kept => {
             format!(
-                "its pointer to generation {generation} is not valid; the snapshot of that number answers"
+                "its pointer to generation {generation} is not valid; the snapshot of that number answers; {mends}"
             )
         }
         other => {
-            let answers =
-                other.map_or("nothing".to_owned(), |other| format!("generation {}", other.generation));
+            let (answers, mends) = match other {
+                Some(Pointer { generation, .. }) => {
+                    (format!("generation {generation}"), format!("rollback --to {generation}"))
+                }
+                None => ("nothing".to_owned(), "publish FILE --reset all".to_owned()),
+            };
             format!(
                 "its pointer to generation {generation} is not valid, and no snapshot of generation {generation} is there: in workers that start \
-                 {answers} answers. Type at once `flagstone kill FLAG` for what is to stay off"
+                 {answers} answers. Type at once `flagstone kill FLAG` for what is to stay off; `flagstone {mends}` mends it"
             )
         }
-    };
-    format!("{problem}; the next publish, rollback or change of a flag mends it")
+    }
 }
 
 /// Decodes the fields written once, and checks them.

@@ -223,6 +223,7 @@ final class StoreTest extends TestCase
         $starting = new Store($store);
         self::assertSame([1, 'previous'], [$starting->generation, $starting->source]);
         self::assertSame(true, str_contains((string) $starting->lastError(), 'no snapshot of generation 2'));
+        self::assertSame(true, str_ends_with((string) $starting->lastError(), '`flagstone rollback --to 1` mends it'));
     }
 
     public function test_kills_and_the_stop_hold_where_the_head_is_overwritten_and_a_process_that_starts_then_has_everything_off(): void

@@ -141,6 +141,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
 
 fn generation(status: &StoreStatus) -> String {
     match &status.published_at {
+        None if status.generation > 0 => status.generation.to_string(),
         None => "none: nothing is published yet, every flag is off".to_owned(),
         Some(at) => {
             let ago = time::parse_rfc3339(at.as_bytes())

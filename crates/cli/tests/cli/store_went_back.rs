@@ -54,3 +54,15 @@ fn a_disable_that_fails_after_a_kill_was_made_again_does_not_say_that_nothing_wa
     assert_eq!(ran.err.lines().last(), Some("PERHAPS NOT STOPPED: search may answer as before"));
     assert_eq!(shop.run(["ask", "search", "--company", "2"]).code, 1);
 }
+
+// `status` said that nothing is published yet.
+#[test]
+fn the_status_of_a_damaged_pointer_names_the_generation_that_answers() {
+    let shop = Shop::published();
+    let head = File::options().write(true).open(shop.directory.join("store/head")).unwrap();
+    head.write_all_at(&[0xff], 409).unwrap();
+    let status = shop.run(["status"]).out;
+    assert!(status.contains("  generation   1\n") && status.contains("the next publish"), "{status}");
+    shop.run(["disable", "old", "--yes"]).exits(0);
+    shop.run(["rollback", "--to", "1", "--yes"]).exits(0);
+}
