@@ -19,8 +19,12 @@ final class Head
     private const SLOT_SIZE = 256;
     private const KEY_SIZE = 192;
     private const LETTERS = 'abcdefghijklmnopqrstuvwxyz';
+    /** Attempts to read all bytes while forked processes move the position that they share. */
+    private const MAX_READS = 16;
 
+    /** @param resource $stream */
     private function __construct(
+        private readonly mixed $stream,
         private readonly string $bytes,
         public readonly string $environment,
         /** Device and inode: another file in its place has others. */
@@ -73,20 +77,49 @@ final class Head
         }
     }
 
+    /**
+     * Reads the same file again by its stream, which is held open: the path may lead nowhere, or to what may not be read.
+     *
+     * @throws LoadError with the code UNREAD where the file may be whole
+     */
+    public function reread(): self
+    {
+        // An application may close every stream that it finds.
+        $stat = \is_resource($this->stream) ? \fstat($this->stream) : false;
+        if ($stat === false) {
+            throw new LoadError('the stream of the head was closed', LoadError::UNREAD);
+        }
+
+        return self::of($this->stream, $stat, $this->directory);
+    }
+
     private static function at(string $path, Trust $directory): self
     {
-        [$file, $stat] = self::open($path, 'open the head');
-        try {
-            if ($stat['size'] !== self::SIZE) {
-                throw self::broken($path, "found {$stat['size']} bytes, expected a file of " . self::SIZE);
-            }
-            $directory->inside($path, $stat);
-            $bytes = (string) \stream_get_contents($file, self::SIZE);
-        } finally {
-            \fclose($file);
+        [$stream, $stat] = self::open($path, 'open the head');
+        // One call of the system for all bytes, none of which were read before.
+        \stream_set_read_buffer($stream, 0);
+        $directory->inside($path, $stat);
+
+        return self::of($stream, $stat, $directory);
+    }
+
+    /**
+     * @param resource $stream
+     * @param Stat $stat
+     */
+    private static function of(mixed $stream, array $stat, Trust $directory): self
+    {
+        $path = "$directory->path/head";
+        if ($stat['size'] !== self::SIZE) {
+            throw self::broken($path, "found {$stat['size']} bytes, expected a file of " . self::SIZE);
+        }
+        $bytes = '';
+        for ($attempt = 0; $attempt < self::MAX_READS && \strlen($bytes) !== self::SIZE; ++$attempt) {
+            \rewind($stream);
+            $bytes = (string) @\fread($stream, self::SIZE);
         }
         if (\strlen($bytes) !== self::SIZE) {
-            throw self::broken($path, 'found ' . \strlen($bytes) . ' bytes, expected a file of ' . self::SIZE);
+            throw new LoadError('cannot read the head ' . LoadError::printable($path) . ': found ' . \strlen($bytes) . ' of ' . self::SIZE . ' bytes', LoadError::UNREAD);
         }
         try {
             $environment = self::environment($bytes);
@@ -94,7 +127,7 @@ final class Head
             throw self::broken($path, $problem->getMessage());
         }
 
-        return new self($bytes, $environment, $stat['dev'] . ':' . $stat['ino'], \substr($bytes, 16, 16), ($stat['mode'] & 0o020) !== 0, $directory);
+        return new self($stream, $bytes, $environment, $stat['dev'] . ':' . $stat['ino'], \substr($bytes, 16, 16), ($stat['mode'] & 0o020) !== 0, $directory);
     }
 
     /**

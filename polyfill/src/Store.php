@@ -19,6 +19,8 @@ final class Store extends FlagSource
     private const MAX_READS = 16;
     /** Times that one look follows a head that moves on, or another one in its place. */
     private const MAX_MOVES = 4;
+    /** Nanoseconds for which a head may be unreadable, by its path and by its stream, before its kills count as unknown. */
+    private const UNREAD_LIMIT = 5 * self::SECOND;
     /** Times that a snapshot is looked for beside its head before it counts as missing. */
     private const MAX_LOOKS = 4;
 
@@ -33,6 +35,9 @@ final class Store extends FlagSource
     /** True if others than root, this user and the owner could write files of the store, now or earlier. */
     private bool $exposed = false;
     private bool $killsKnown = false;
+    /** Time of the first look that could not read the head at all, and whether that has lasted for the limit. */
+    private ?int $unreadSince = null;
+    private bool $isUnread = false;
     /** @var list<array{int, array{sequence: int, key: string, held?: bool}}> known kills, each with the number of its slot; `held`: the head went back, and lacks it */
     private array $kills = [];
     private ?bool $stop = null;
@@ -55,6 +60,8 @@ final class Store extends FlagSource
     /** @throws LoadError */
     public function __construct(string $path)
     {
+        // What a kill or a failing look needs: without a free descriptor no class can be loaded.
+        \array_map(\class_exists(...), [Answer::class, LoadError::class]);
         $trust = Trust::directory($path);
         $this->directory = $trust->path;
         $this->pathWarning = $trust->warning;
@@ -72,24 +79,24 @@ final class Store extends FlagSource
 
     public function lastError(): ?string
     {
-        return $this->error ?? $this->missing ?? $this->doubt;
+        return ($this->isUnread ? $this->missing : null) ?? $this->error ?? $this->missing ?? $this->doubt;
     }
 
     public function checkForUpdate(): bool
     {
+        $now = (int) \hrtime(true);
         try {
             $head = $this->head->again($this->directory);
             if ($head->file !== $this->head->file && $head->environment !== $this->environment) {
                 throw Head::broken("$this->directory/head", "it is for the environment \"$head->environment\", expected \"$this->environment\"");
             }
+            $this->missing = $this->directoryError();
+            $this->unreadSince = null;
         } catch (LoadError $problem) {
-            // Everything stays as long as the head cannot be looked at.
             $this->missing = $problem->getMessage();
-
-            return false;
+            $head = $this->reread($now);
         }
-        $this->missing = $this->directoryError();
-        $now = (int) \hrtime(true);
+        $this->followUnread($now);
         $due = $this->bad !== null && $now >= $this->retryAt;
         if ($head->same($this->head) && !$due) {
             return false;
@@ -106,6 +113,38 @@ final class Store extends FlagSource
         $this->load($head, $now);
 
         return true;
+    }
+
+    /** The head as its held stream shows it; the one that was read last where that shows none. */
+    private function reread(int $now): Head
+    {
+        try {
+            $head = $this->head->reread();
+        } catch (LoadError $problem) {
+            // No change can be made in a damaged head.
+            $this->unreadSince = $problem->getCode() === LoadError::UNREAD ? $this->unreadSince ?? $now : null;
+
+            return $this->head;
+        }
+        $this->unreadSince = null;
+
+        return $head;
+    }
+
+    /** Takes every flag for killed while kills can be made that this process does not see. */
+    private function followUnread(int $now): void
+    {
+        $isUnread = $this->unreadSince !== null && $now - $this->unreadSince >= self::UNREAD_LIMIT;
+        if ($isUnread) {
+            $this->missing .= '; which flags are killed is not known any more: everything is off until the head can be read';
+        }
+        if ($isUnread !== $this->isUnread) {
+            $this->isUnread = $isUnread;
+            $this->switches($this->head);
+            if ($isUnread && \function_exists('error_log')) {
+                \error_log("flagstone: $this->missing");
+            }
+        }
     }
 
     /** Forgets what the head before said, but the kills and the stop that its content goes on with. */
@@ -334,7 +373,7 @@ final class Store extends FlagSource
         $reason = $doubt ?? self::heldText($held, $this->stopHeld && $head->stopped() !== true);
         $this->doubt = $reason === null ? null : LoadError::printable("$this->directory/head") . ": $reason";
         $this->killsKnown = $this->killsKnown || $doubt === null;
-        $this->killsUnknown = !$this->killsKnown;
+        $this->killsUnknown = !$this->killsKnown || $this->isUnread;
         $this->stopped = $this->stop || $this->killsUnknown || $this->formerStop;
     }
 

@@ -198,11 +198,9 @@ final class StoreTest extends TestCase
         $store = self::store(['portal' => true]);
         self::publish($store, ['portal' => false]);
         $running = new Store($store);
-        $file = fopen("$store/head", 'c');
+        $file = fopen("$store/head", 'c+');
         foreach ([345, 409] as $at) {
-            fseek($file, $at);
-            fwrite($file, "\xff");
-            fflush($file);
+            self::flip($file, $at);
             $running->checkForUpdate();
             foreach ([$running, new Store($store)] as $reader) {
                 self::assertSame([2, 'last_good'], [$reader->generation, $reader->source], (string) $at);
@@ -215,10 +213,7 @@ final class StoreTest extends TestCase
 
         $store = self::store(['portal' => true]);
         self::publish($store, ['portal' => false]);
-        $file = fopen("$store/head", 'c');
-        fseek($file, 345);
-        fwrite($file, "\xff");
-        fclose($file);
+        self::flip(fopen("$store/head", 'c+'), 345);
         array_map(unlink(...), glob("$store/snapshots/*2-*"));
         $starting = new Store($store);
         self::assertSame([1, 'previous'], [$starting->generation, $starting->source]);
@@ -329,6 +324,67 @@ final class StoreTest extends TestCase
         self::assertSame('010', self::php($code, ['flagstone.store' => $store, 'flagstone.refresh' => '0']));
         $other = self::store(['portal' => true, 'other' => true]);
         self::assertSame('010', self::php(\str_replace($store, $other, $code), ['flagstone.store' => $other, 'flagstone.refresh' => '86400']));
+    }
+
+    public function test_kills_and_the_stop_reach_a_process_that_can_no_longer_open_the_head(): void
+    {
+        // It opened the head by its path at each look, and answered as before where that failed.
+        $store = self::store(['portal' => true, 'other' => true]);
+        $reader = new Store($store);
+        $look = function (string $store, string ...$command) use ($reader): array {
+            self::command('--store', $store, ...$command);
+            $reader->checkForUpdate();
+
+            return [$reader->killed, $reader->stopped];
+        };
+        rename($store, "$store-moved");
+        self::assertSame([['portal'], false], $look("$store-moved", 'kill', 'portal', '--reason', 'test'));
+        self::assertSame(true, str_contains((string) $reader->lastError(), 'cannot look at the head'));
+        self::assertSame([['portal'], true], $look("$store-moved", 'stop-all', '--reason', 'test', '--yes'));
+        self::assertSame([[], true], $look("$store-moved", 'revive', 'portal'));
+        self::command('init', $store, '--environment', 'staging');
+        self::assertSame([[], false], $look("$store-moved", 'resume-all'), 'another environment\'s store in its place');
+        self::assertSame([['other'], false], $look("$store-moved", 'kill', 'other', '--reason', 'test'));
+        exec('rm -r ' . escapeshellarg($store));
+        rename("$store-moved", $store);
+        self::assertSame([['other', 'portal'], false], $look($store, 'kill', 'portal', '--reason', 'test'));
+        self::assertSame(null, $reader->lastError());
+    }
+
+    public function test_a_kill_reaches_a_process_without_a_free_descriptor(): void
+    {
+        $store = self::store(['portal' => true]);
+        $kill = var_export(getenv('FLAGSTONE_BIN') . " --store $store kill portal --reason test", true);
+        $code = "flagstone_use('$store'); flagstone_refresh(); flagstone_status(); echo +feature_enabled('portal'); \$kill = proc_open($kill, [['pipe', 'r'], ['file', '/dev/null', 'w'], ['file', '/dev/null', 'w']], \$pipes);"
+            . 'while (proc_get_status($kill)["running"]) { usleep(1000); } while ($file = @fopen("/dev/null", "r")) { $held[] = $file; }'
+            . 'flagstone_refresh(); echo +feature_enabled("portal"), " ", flagstone_status()["last_error"];';
+        exec('ulimit -n 40; ' . self::line($code) . ' 2>&1', $output);
+        self::assertSame("10 cannot open the head $store/head: the process has no free descriptor (`ulimit -n`)", implode("\n", $output));
+    }
+
+    public function test_forked_processes_that_share_the_heads_stream_read_it_whole(): void
+    {
+        $store = self::store(['portal' => true]);
+        // A failed attempt is as good as no look: other processes moved the position each time.
+        $code = "use Flagstone\\Polyfill\\{Head, LoadError, Trust}; \$head = Head::read(Trust::directory('$store')); class_exists(LoadError::class);"
+            . '$isSound = static function () use ($head): bool { try { return $head->reread()->same($head); } catch (LoadError $problem) { return $problem->getCode() === LoadError::UNREAD; } };'
+            . 'for ($child = 0; $child < 4; ++$child) { if (($pid = pcntl_fork()) === 0) { for ($look = 0; $look < 2000; ++$look) { if (!$isSound()) { exit(1); } } exit(0); } $pids[] = $pid; }'
+            . 'foreach ($pids as $pid) { pcntl_waitpid($pid, $status); echo pcntl_wexitstatus($status); }';
+        self::assertSame('0000', self::php($code));
+    }
+
+    public function test_everything_is_off_once_a_head_could_not_be_read_at_all_for_some_seconds(): void
+    {
+        $store = self::store(['portal' => true]);
+        $code = "flagstone_use('$store'); rename('$store', '$store-moved'); array_map('fclose', get_resources('stream'));"
+            . '$look = function (int $seconds) { $store = Flagstone\Polyfill\Process::store(); $since = new ReflectionProperty($store, "unreadSince");'
+            . '$since->setValue($store, $since->getValue($store) === null ? null : hrtime(true) - $seconds * 1_000_000_000); flagstone_refresh();'
+            . 'return feature_explain("portal")["reason"] . ", " . json_encode(flagstone_status()["stopped"]) . "\n"; };'
+            . "\$found = \$look(0) . \$look(1) . \$look(9) . flagstone_status()['last_error'] . PHP_EOL; rename('$store-moved', '$store'); file_put_contents('$store/found', \$found . \$look(9));";
+        self::php($code, ['error_log' => "$store-log"]);
+        $off = "cannot look at the head $store/head: it is not there, or may not be looked at; which flags are killed is not known any more: everything is off until the head can be read";
+        self::assertSame("full, false\nfull, false\nkilled, true\n$off\nfull, false\n", file_get_contents("$store/found"));
+        self::assertSame(1, substr_count((string) file_get_contents("$store-log"), "flagstone: $off\n"));
     }
 
     public function test_a_store_that_everybody_can_write_is_refused_with_what_to_type(): void
@@ -465,5 +521,15 @@ final class StoreTest extends TestCase
         proc_close($swap);
         self::assertSame([0, 40000], [$code, strlen($output[0] ?? '')], 'a worker waited for a pipe');
         self::assertSame(true, str_contains($output[0], 'o') && str_contains($output[0], 'r'), 'both were met');
+    }
+
+    /** @param resource $file */
+    private static function flip(mixed $file, int $at): void
+    {
+        fseek($file, $at);
+        $byte = (string) fread($file, 1);
+        fseek($file, $at);
+        fwrite($file, ~$byte);
+        fflush($file);
     }
 }

@@ -26,14 +26,21 @@ abstract class TestCase extends PhpunitTestCase
      */
     protected static function php(string $code, array $settings = []): string
     {
+        \exec(self::line($code, $settings) . ' 2>&1', $output);
+
+        return \implode("\n", $output);
+    }
+
+    /** @param array<string, string> $settings */
+    protected static function line(string $code, array $settings = []): string
+    {
         $line = \escapeshellarg(\PHP_BINARY) . ' -n';
         foreach ($settings as $name => $value) {
             $line .= ' -d ' . \escapeshellarg("$name=$value");
         }
         $boot = \var_export(self::ROOT . '/polyfill/bootstrap.php', true);
-        \exec("$line -r " . \escapeshellarg("require $boot; $code") . ' 2>&1', $output);
 
-        return \implode("\n", $output);
+        return "$line -r " . \escapeshellarg("require $boot; $code");
     }
 
     protected static function command(string ...$arguments): string
