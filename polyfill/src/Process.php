@@ -44,8 +44,10 @@ final class Process
     private static int $checkedAt = 0;
     /** Nanoseconds when the newest content was last taken. */
     private static int $movedAt = 0;
-    /** `REQUEST_TIME_FLOAT` of the current request, as it was found. */
-    private static mixed $request = null;
+    /** True for a worker that serves many requests and keeps this class's state. */
+    private static bool $servesRequests = false;
+    /** `REQUEST_TIME_FLOAT` of its current request. */
+    private static float $request = 0.0;
     private static int $now = 0;
 
     private static int $on = 0;
@@ -415,8 +417,10 @@ final class Process
             self::$isLongLived = Settings::isLongLived();
             self::$refresh = Settings::refresh();
             self::$counts = Settings::telemetry();
+            self::$servesRequests = \PHP_SAPI === 'frankenphp';
             self::$pinned = true;
-            self::begin();
+            self::isAnotherRequest();
+            self::advanceToNewest();
 
             return;
         }
@@ -432,23 +436,27 @@ final class Process
                     self::$now = $now;
                 }
             }
-        } elseif (($_SERVER['REQUEST_TIME_FLOAT'] ?? self::$request) !== self::$request) {
-            // A worker that serves many requests keeps this class's state; another time means that another request begins. An
-            // application that removes the entry begins none.
+        } elseif (self::$servesRequests && self::isAnotherRequest()) {
             self::$named = null;
             self::$file = null;
             self::$overrides = null;
-            self::begin();
+            self::advanceToNewest();
         }
     }
 
-    private static function begin(): void
+    /** True if the time of the request is a later one. An application may write anything there, or remove it. */
+    private static function isAnotherRequest(): bool
     {
-        self::advanceToNewest();
-        self::$request = $_SERVER['REQUEST_TIME_FLOAT'] ?? null;
-        if (!self::$isLongLived && \is_numeric(self::$request) && self::$request > 0 && self::$request < 1e12) {
-            self::$now = (int) (self::$request * 1e6);
+        $found = $_SERVER['REQUEST_TIME_FLOAT'] ?? null;
+        if ($found === self::$request || !\is_float($found)) {
+            return false;
         }
+        $clock = \microtime(true);
+        // An earlier one is a request's only where the clock went back.
+        $isAnother = $found <= $clock && ($found > self::$request || $clock < self::$request);
+        self::$request = $isAnother ? $found : self::$request;
+
+        return $isAnother;
     }
 
     /** Moves to the newest generation. */

@@ -294,8 +294,24 @@ final class FileTest extends TestCase
         Process::useFile($file);
         self::assertSame(true, feature_enabled('portal'));
         $process->setStaticPropertyValue('isLongLived', false);
-        $_SERVER['REQUEST_TIME_FLOAT'] += 1;
+        $process->setStaticPropertyValue('servesRequests', true);
+        $_SERVER['REQUEST_TIME_FLOAT'] = microtime(true);
         self::assertSame(false, feature_enabled('portal'));
         $process->setStaticPropertyValue('isLongLived', true);
+        $process->setStaticPropertyValue('servesRequests', false);
+    }
+
+    public function test_what_an_application_writes_into_the_time_of_its_request_begins_none(): void
+    {
+        // Any other value began another request: the named file was forgotten, and a step of a schedule in the future was reached.
+        $file = self::definitions(['flags' => ['portal' => true, 'later' => ['rollout' => ['percentage' => 0], 'schedule' => [['at' => '2200-01-01T00:00:00Z', 'percentage' => 100]]]]]);
+        $ask = static fn (bool $servesRequests, string $values): string => self::php('$process = new ReflectionClass(Flagstone\Polyfill\Process::class); Flagstone\Polyfill\Process::useFile("' . $file . '");'
+            . '$process->setStaticPropertyValue("isLongLived", false); $process->setStaticPropertyValue("servesRequests", ' . var_export($servesRequests, true) . ');'
+            . '$checks = fn () => $process->getStaticPropertyValue("checkedAt"); $before = $checks(); $begin = $_SERVER["REQUEST_TIME_FLOAT"];'
+            . "foreach ([$values] as \$_SERVER['REQUEST_TIME_FLOAT']) { echo ' ', +feature_enabled('portal'), +feature_enabled('later', 1), +(\$before !== \$checks()); }");
+        $written = 'NAN, INF, -INF, 0.0, -1.0, 7.3e9, "now", null, [], (string) ($begin + 1e-6), $begin - 1.0';
+        self::assertSame(str_repeat(' 100', 11), $ask(true, $written));
+        self::assertSame(str_repeat(' 100', 13), $ask(false, "$written, microtime(true), time()"));
+        self::assertSame(' 100 001 001', $ask(true, '$begin, microtime(true), $begin'), 'another request does');
     }
 }
