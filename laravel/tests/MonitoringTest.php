@@ -15,6 +15,7 @@ use Flagstone\Laravel\Tests\Support\Artisan;
 use Flagstone\Laravel\Tests\Support\Authenticate;
 use Flagstone\Laravel\Tests\Support\Store;
 use Illuminate\Foundation\Application;
+use Illuminate\Log\Events\MessageLogged;
 use Illuminate\Support\Facades\Route;
 
 /**
@@ -243,6 +244,28 @@ final class MonitoringTest extends TestCase
             $answer = $this->getJson('/flagstone/health')->assertOk()->assertJsonPath('status', $number === 0 ? 'ok' : 'degraded')->assertJsonPath('flagstone.problems', $number === 0 ? 0 : 1);
             self::assertStringNotContainsString('immutable', (string) $answer->getContent());
         }
+    }
+
+    public function test_health_is_degraded_where_the_command_has_no_answer(): void
+    {
+        // It was "ok", and the log had nothing, while the metrics route answered 503.
+        $log = '';
+        $this->app->make('events')->listen(MessageLogged::class, function (MessageLogged $message) use (&$log): void {
+            $log .= "$message->message\n";
+        });
+        foreach (['echo "flagstone: the store is broken" >&2; exit 2' => 'the store is broken', 'echo "[]"' => 'printed nothing that can be read'] as $script => $reason) {
+            $this->command($script);
+            \array_map(unlink(...), \glob($this->app->storagePath() . '/framework/cache/flagstone-*') ?: []);
+            $this->getJson('/flagstone/health')->assertOk()->assertJsonPath('status', 'degraded')->assertJsonPath('flagstone.problems', 1);
+            self::assertSame(1, $this->artisanCode('feature:health'), $this->printed);
+            self::assertStringContainsString("whether kill and stop-all would stop anything: ", $this->printed);
+            self::assertStringContainsString($reason, $this->printed);
+            self::assertStringContainsString($reason, $log);
+        }
+        $this->command('echo \'{"flagstone": {"workers": 3, "workers_behind": 0}}\'');
+        $this->app->instance(ResultCache::class, new ResultCache('/nonexistent/cache'));
+        $this->getJson('/flagstone/health')->assertOk()->assertJsonPath('status', 'degraded')->assertDontSee('nonexistent');
+        self::assertStringContainsString("let the web server's user write /nonexistent/cache", $log);
     }
 
     public function test_a_store_that_is_mounted_to_be_read_is_well(): void

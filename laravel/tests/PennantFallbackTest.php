@@ -390,4 +390,19 @@ final class PennantFallbackTest extends TestCase
             \unlink($file);
         }
     }
+
+    public function test_doctor_says_that_the_code_could_not_be_scanned(): void
+    {
+        // No name was found, so nothing was said to be missing.
+        $command = Support\Store::unused('command');
+        $checks = '{"checks": [{"check": "code-undefined", "state": "failed", "critical": false}]}';
+        \file_put_contents($command, "#!/bin/sh\ncase \$1 in scan) echo 'flagstone: broken' >&2; exit 2;; doctor) echo '$checks'; exit 1;; esac\nexec " . \getenv('FLAGSTONE_BIN') . ' "$@"');
+        \chmod($command, 0755);
+        $this->app->make('config')->set('flagstone.binary', $command);
+        (new \Flagstone\Laravel\Changes\ChangeServices())->register($this->app);
+        $kernel = $this->app->make(Kernel::class);
+        $kernel->call('feature:doctor --json');
+        $texts = \array_column(\json_decode($kernel->output(), true)['checks'], 'text', 'check');
+        self::assertSame('cannot tell which flags the code names: broken', $texts['code-undefined'] ?? null);
+    }
 }

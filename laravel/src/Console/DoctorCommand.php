@@ -243,7 +243,13 @@ final class DoctorCommand extends FlagCommand
     private function undefined(Changer $changer): void
     {
         $driver = $this->laravel->make(Flagstone::class)->driver();
-        $scanned = $changer->binary()->run(['scan', $this->laravel->basePath(), '--json'])->data();
+        $result = $changer->binary()->run(['scan', $this->laravel->basePath(), '--json']);
+        $scanned = $result->data();
+        if (!isset($scanned['found'])) {
+            $this->note('code-undefined', 'unknown', "cannot tell which flags the code names: $result->error");
+
+            return;
+        }
         $missing = $pennants = [];
         foreach (Value::items($scanned, 'found') as $found) {
             [$flag, $file] = [Value::text($found, 'flag') ?? '', Value::text($found, 'file') ?? ''];

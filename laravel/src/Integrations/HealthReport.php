@@ -19,7 +19,7 @@ use Throwable;
  *
  * `failing`: no flag can be answered, or the database or the cache does not answer. `degraded`: definitions older than the
  * published ones answer, here or in other workers, and a restart would lose the last good ones; or `flagstone health` says so,
- * for a guard that is dead or a store whose emergency switches would stop nothing.
+ * for a guard that is dead or a store whose emergency switches would stop nothing, or has no answer.
  *
  * @phpstan-import-type Status from Driver
  */
@@ -99,7 +99,10 @@ final class HealthReport
         $frozen = Value::bool($counted, 'read_only') === true ? null : Value::text($counted, 'emergency_error');
         $overdue = Value::int($counted, 'conflicts_overdue') ?? 0;
 
+        $unknown = Value::text($counted, 'unknown');
+
         return \array_values(\array_filter([
+            $unknown === null ? null : "cannot tell how other workers answer, whether a guard is dead, and whether kill and stop-all would stop anything: $unknown",
             $frozen === null ? null : "kill and stop-all would stop nothing: $frozen",
             Value::text($counted, 'guard', 'problem'),
             Value::bool($counted, 'full') === true ? 'the file system of the store is full: nothing can be published, and the audit trail lacks what is killed' : null,
@@ -145,10 +148,16 @@ final class HealthReport
         return $this->app->make(Changer::class);
     }
 
-    /** @return array<array-key, mixed> */
+    /**
+     * What the command counted; the reason alone where it could not tell.
+     *
+     * @return array<array-key, mixed>
+     */
     private static function counted(Result $result): array
     {
-        return Value::items($result->data(), 'flagstone');
+        $counted = Value::items($result->data(), 'flagstone');
+
+        return $counted !== [] ? $counted : ['unknown' => $result->error !== '' ? $result->error : '`flagstone health` printed nothing that can be read'];
     }
 
     /** @param callable(): mixed $ask throws if nothing answers */
