@@ -20,7 +20,8 @@ return [
 
     /*
      * The environment whose part of flags.json applies where the file driver answers. A store knows its own, which
-     * `feature:publish` uses; `feature:doctor` tells if it is another. Null means the application's.
+     * `feature:publish` uses; `feature:doctor` tells if it is another. Null means the application's, and a file
+     * that names environments need not name "local" and "testing" then.
      */
     'environment' => env('FLAGSTONE_ENVIRONMENT'),
 

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Tests;
 
 use Flagstone\Laravel\Changes\Binary;
+use Flagstone\Laravel\Drivers\Drivers;
 use Flagstone\Laravel\Exceptions\BrokenDefinitions;
 use Flagstone\Laravel\Exceptions\UnknownFlag;
 use Flagstone\Laravel\Facades\Flagstone;
@@ -45,6 +46,25 @@ final class FileDriverTest extends TestCase
     protected function flagstone(): array
     {
         return ['driver' => 'file', 'file' => $this->file, 'overlay' => "$this->file.local"];
+    }
+
+    public function test_the_applications_environment_is_named_by_the_file_but_local_and_testing(): void
+    {
+        $this->write(['flags' => ['portal' => false], 'environments' => ['production' => ['flags' => ['portal' => true]]]]);
+        $come = function (string $application, ?string $configured): array {
+            $this->app->instance('env', $application);
+            $driver = (new Drivers($this->app, ['environment' => $configured] + $this->flagstone()))->make('file');
+            $driver->use();
+            $error = $driver->status()['last_error'];
+
+            return [$driver->status()['flags'], $error === null ? null : \str_contains($error, 'expected one that the document names: production')];
+        };
+        foreach ([['production', null], ['local', null], ['testing', null], ['local', 'production']] as [$application, $configured]) {
+            self::assertSame([1, null], $come($application, $configured), $application);
+        }
+        foreach ([['prod', null], ['production', 'prod'], ['local', 'local']] as [$application, $configured]) {
+            self::assertSame([0, true], $come($application, $configured), $application);
+        }
     }
 
     public function test_every_question_is_answered_from_the_file(): void

@@ -32,8 +32,9 @@ final class DefinitionsFile extends FlagSource
     /**
      * @param string  $path    of the file
      * @param ?string $overlay path of a merge patch on the document, applied after the environment's; it need not exist
+     * @param bool    $maySkip the environment may be one that the document does not name
      */
-    public function __construct(string $path, ?string $environment, private readonly ?string $overlay)
+    public function __construct(string $path, ?string $environment, private readonly ?string $overlay, private readonly bool $maySkip)
     {
         $this->directory = $path;
         $this->environment = $environment ?? '';
@@ -98,7 +99,7 @@ final class DefinitionsFile extends FlagSource
             throw new LoadError("cannot read the overlay $overlay: " . self::reasonUnread((string) $this->overlay));
         }
         $environment = $this->environment === '' ? null : $this->environment;
-        $document = new Document($name, $text, $environment, $overlay, $patch);
+        $document = new Document($name, $text, $environment, $overlay, $patch, $this->maySkip);
         $this->snapshot = Compiler::compile($document, $this->environment);
         ++$this->generation;
         ++$this->loads;

@@ -26,7 +26,7 @@ final class Process
     private static ?Evaluator $evaluator = null;
     private static ?Overrides $overrides = null;
     private static ?string $named = null;
-    /** @var ?array{string, ?string, ?string} file of definitions that answers instead of a store */
+    /** @var ?array{string, ?string, ?string, bool} file of definitions that answers instead of a store */
     private static ?array $file = null;
     private static ?string $error = null;
     private static string $chosen = '';
@@ -355,11 +355,12 @@ final class Process
      * answer from.
      *
      * @param ?string $overlay path of a merge patch that is applied last; it need not exist
+     * @param bool    $maySkip the environment may be one that the document does not name: it gets the document as it is
      */
-    public static function useFile(?string $path, ?string $environment = null, ?string $overlay = null): bool
+    public static function useFile(?string $path, ?string $environment = null, ?string $overlay = null, bool $maySkip = false): bool
     {
         self::pin();
-        $file = $path === null ? null : [$path, $environment, $overlay];
+        $file = $path === null ? null : [$path, $environment, $overlay, $maySkip];
         if (self::$file !== $file) {
             self::$file = $file;
             self::advanceToNewest();
@@ -563,7 +564,7 @@ final class Process
         }
     }
 
-    /** @param array{string, ?string, ?string} $file */
+    /** @param array{string, ?string, ?string, bool} $file */
     private static function chooseFile(array $file): bool
     {
         self::$chosen = \implode("\0", $file);

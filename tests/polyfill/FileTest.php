@@ -25,6 +25,24 @@ final class FileTest extends TestCase
         self::assertSame([$store, true], [flagstone_status()['store'], feature_enabled('portal')]);
     }
 
+    public function test_an_environment_that_the_document_does_not_name_is_refused_as_check_refuses_it(): void
+    {
+        // Its patch was left out: "Production" had what is off in production.
+        $many = array_fill_keys(array_map(static fn (int $number): string => "e$number", range(1, 12)), new \stdClass());
+        foreach ([[['production' => ['flags' => ['portal' => false]], 'staging' => new \stdClass()], 'Production'], [['staging' => new \stdClass()], 'qa'], [$many, 'other']] as [$environments, $name]) {
+            $file = self::definitions(['flags' => ['portal' => true], 'environments' => $environments]);
+            self::assertSame([false, false], [Process::useFile($file, $name), feature_enabled('portal')]);
+            exec(escapeshellarg((string) getenv('FLAGSTONE_BIN')) . " check $file --environment $name 2>&1", $output, $code);
+            [$problem, $remedy] = explode(': ', substr((string) flagstone_status()['last_error'], strlen("$file: ")) . ': ', 3);
+            self::assertSame(1, $code);
+            self::assertStringContainsString($problem, implode("\n", $output));
+            self::assertStringContainsString($remedy, implode("\n", $output));
+            self::assertSame([true, true], [Process::useFile($file, $name, null, true), feature_enabled('portal')], 'where it may be skipped');
+        }
+        self::assertTrue(Process::useFile(self::definitions(['flags' => new \stdClass(), 'environments' => new \stdClass()]), 'any'));
+        Process::useFile(null);
+    }
+
     public function test_a_file_that_changes_is_read_again_be_it_within_one_second_by_another_size_another_inode_or_its_overlay(): void
     {
         $file = self::definitions(['flags' => ['portal' => false]]);

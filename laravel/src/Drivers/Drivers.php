@@ -106,6 +106,8 @@ final class Drivers
             $config->file($this->app),
             $this->text('environment') ?? (string) $this->app->environment(),
             $config->overlay($this->app),
+            // Laravel's own names for a developer's machine and for tests: a document need not name those.
+            $this->text('environment') === null && $this->app->environment('local', 'testing'),
             $config->throwsUnknown($this->app),
         );
     }

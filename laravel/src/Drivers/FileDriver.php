@@ -22,12 +22,14 @@ final class FileDriver implements Driver
     /**
      * @param string $file path of the definitions
      * @param ?string $overlay path of the developer's changes; the file need not exist
+     * @param bool $maySkip the environment may be one that the file does not name
      * @param bool $loud true: an unusable file is an exception; false: every flag is off
      */
     public function __construct(
         private readonly string $file,
         private readonly string $environment,
         private readonly ?string $overlay,
+        private readonly bool $maySkip,
         private readonly bool $loud,
     ) {
     }
@@ -40,7 +42,7 @@ final class FileDriver implements Driver
     /** Sets the process's file; costs a comparison if it is already set. */
     public function use(): bool
     {
-        return Process::useFile($this->file, $this->environment, $this->overlay);
+        return Process::useFile($this->file, $this->environment, $this->overlay, $this->maySkip);
     }
 
     public function enabled(string $flag, int|string|null $company = null, array $context = []): bool

@@ -15,6 +15,7 @@ final class Document
 {
     private const FLAGS = 100_000;
     private const ENVIRONMENTS = 100;
+    private const MAX_SHOWN_ENVIRONMENTS = 10;
     public const KEY_ERROR = 'found the flag key "%s", expected 1 to 191 letters, digits, or _ . : \\ - after the first';
 
     /** @var array<int|string, Flag> by key, sorted */
@@ -27,15 +28,16 @@ final class Document
     /**
      * @param string  $file    its name in messages; `$overlayFile` is the overlay's
      * @param ?string $overlay text of the overlay; null if there is none
+     * @param bool    $maySkip the environment may be one that the document does not name
      *
      * @throws LoadError with all problems
      */
-    public function __construct(string $file, string $text, ?string $environment, string $overlayFile = '', ?string $overlay = null)
+    public function __construct(string $file, string $text, ?string $environment, string $overlayFile = '', ?string $overlay = null, bool $maySkip = false)
     {
         $this->findings = new Findings();
         $tree = Json::decode($file, $text);
         $this->findings->layer($file, '', $tree);
-        $this->environments($tree);
+        $this->environments($tree, $maySkip ? null : $environment);
         $patch = $environment === null || $environment === '$comment' ? null : $tree->environments->{$environment} ?? null;
         if ($patch instanceof \stdClass && $environment !== null) {
             $this->findings->layer($file, Findings::pointer(['environments', $environment]), $patch);
@@ -106,8 +108,8 @@ final class Document
         return \preg_match('/^[A-Za-z0-9][A-Za-z0-9_.:\\\\-]{0,190}$/D', $key) === 1;
     }
 
-    /** Checks all environments as far as possible without merging them. */
-    private function environments(mixed $tree): void
+    /** Checks all environments as far as possible without merging them, and that the expected one is among them if there are any. */
+    private function environments(mixed $tree, ?string $expected): void
     {
         if (!$tree instanceof \stdClass || !\property_exists($tree, 'environments')) {
             return;
@@ -115,6 +117,13 @@ final class Document
         $patches = (new FieldReader($this->findings))->entries($tree->environments, ['environments'], 'an object of environments by name');
         if (\count($patches) > self::ENVIRONMENTS) {
             $this->findings->error(['environments'], 'found ' . \count($patches) . ' environments, expected at most ' . self::ENVIRONMENTS);
+        }
+        if ($expected !== null && $patches !== [] && !\array_key_exists($expected, $patches)) {
+            $names = \array_map('strval', \array_keys($patches));
+            $shown = \implode(', ', \array_map(Findings::clip(...), \array_slice($names, 0, self::MAX_SHOWN_ENVIRONMENTS)));
+            $name = Findings::clip($expected);
+            $this->findings->error([], "found the environment \"$name\", expected one that the document names: $shown" . (\count($names) > self::MAX_SHOWN_ENVIRONMENTS ? ' …' : ''),
+                Findings::suggestion($expected, $names) ?? "add \"$name\": {} to \"environments\" if it gets the document as it is");
         }
         foreach ($patches as $name => $patch) {
             $path = ['environments', $name];
