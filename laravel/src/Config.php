@@ -96,10 +96,20 @@ final class Config
         return $this->texts('subject') ?: ['user:company_id'];
     }
 
-    /** True if a flag that does not exist is an exception. */
+    /** True if a flag that does not exist is an exception. A mistyped setting is one where developers see it, and as none elsewhere. */
     public function throwsUnknown(Application $app): bool
     {
-        return ($this->word('unknown', 'throw', 'log') ?? ($app->environment('local', 'testing') ? 'throw' : 'log')) === 'throw';
+        $isLoud = $app->environment('local', 'testing');
+        try {
+            return ($this->unknown() ?? ($isLoud ? 'throw' : 'log')) === 'throw';
+        } catch (InvalidSetting $problem) {
+            return $isLoud ? throw $problem : false;
+        }
+    }
+
+    public function unknown(): ?string
+    {
+        return $this->word('unknown', 'throw', 'log');
     }
 
     /** @return list<string> a text alone is a list of one */

@@ -89,7 +89,12 @@ final class FlagstoneServiceProvider extends ServiceProvider
         $this->app->singleton(Subjects::class, static fn (Application $app): Subjects => new Subjects(
             (new Presets($app))->make((new Config(self::config($app)))->subject()),
         ));
-        $this->app->singleton(Warnings::class, static fn (Application $app): Warnings => new Warnings($app));
+        // Before a tenant changes the path of storage.
+        $storage = $this->app->storagePath();
+        $this->app->singleton(Warnings::class, static fn (Application $app): Warnings => new Warnings($app, new SharedFile(
+            // Per user: what one writes, another may not read.
+            "$storage/framework/cache/flagstone-warnings-" . (\function_exists('posix_geteuid') ? \posix_geteuid() : \get_current_user()) . '.json',
+        )));
         $this->app->singleton(Flagstone::class, static fn (Application $app): Flagstone => new Flagstone(
             $app->make(Drivers::class),
             $app->make(Subjects::class),

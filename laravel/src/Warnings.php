@@ -17,18 +17,21 @@ use Throwable;
 
 /**
  * Reports answers of off that look like mistakes: a flag that does not exist, a user without a company, no definitions at all.
- * Reports once per flag and hour, over all processes, by the application's cache; if the cache fails, once per process.
+ * Reports once per flag and hour, over all processes, by a file of their user's; if that cannot be written, once per process.
  * An attribute that cannot be compared is named once per flag, attribute and minute.
  */
 final class Warnings
 {
     private const SECONDS = 3600;
     private const ATTRIBUTE_SECONDS = 60;
+    /** Maximum number of reports that are noted: a flag's name may come from a user. */
+    private const MAX_NOTES = 1000;
 
-    /** @var array<string, float> time of each report of this process, in Unix seconds */
+    /** @var array<string, int> time of each report of this process, in Unix seconds */
     private array $said = [];
 
-    public function __construct(private readonly Application $app)
+    /** @param SharedFile $notes times of all processes' reports, in Unix seconds */
+    public function __construct(private readonly Application $app, private readonly SharedFile $notes)
     {
     }
 
@@ -164,20 +167,48 @@ final class Warnings
 
     private function say(string $what, string $message, int $seconds = self::SECONDS): void
     {
-        $now = \microtime(true);
-        if (($this->said[$what] ?? 0.0) > $now - $seconds) {
+        $now = \time();
+        if (self::isRecent($this->said[$what] ?? null, $now, $seconds)) {
             return;
         }
         $this->said[$what] = $now;
+        if (!$this->isFirst($what, $now, $seconds)) {
+            return;
+        }
         try {
-            // Servers may share the cache, but have their own log and store.
-            $server = (string) \gethostname();
-            $first = $this->app->make('cache')->store()->add("flagstone:said:$server:$what", 1, $seconds);
-        } catch (Throwable) {
-            $first = true;
-        }
-        if ($first) {
             $this->app->make('log')->warning($message);
+        } catch (Throwable $problem) {
+            \error_log("flagstone: $message ({$problem->getMessage()})");
         }
+    }
+
+    /** Notes the report; true, too, if it cannot be noted. */
+    private function isFirst(string $what, int $now, int $seconds): bool
+    {
+        // Servers may share the folder, but have their own log and store.
+        $note = \md5(\gethostname() . ":$what");
+        try {
+            if (self::isRecent($this->notes->read()[$note] ?? null, $now, $seconds)) {
+                return false;
+            }
+            $lock = $this->notes->lock();
+            if (!\is_resource($lock)) {
+                return true;
+            }
+            $notes = \array_filter($this->notes->read(), static fn (mixed $at): bool => self::isRecent($at, $now, self::SECONDS));
+            if (self::isRecent($notes[$note] ?? null, $now, $seconds)) {
+                return false;
+            }
+            $this->notes->write(\array_slice([...$notes, $note => $now], -self::MAX_NOTES));
+        } catch (Throwable) {
+            // A function may be disabled.
+        }
+
+        return true;
+    }
+
+    private static function isRecent(mixed $at, int $now, int $seconds): bool
+    {
+        return \is_int($at) && $at > $now - $seconds && $at <= $now;
     }
 }

@@ -121,11 +121,10 @@ final class AttributesTest extends TestCase
         }
         $line = "Flag \"$flag\" reads the attribute \"$attribute\", which is $message";
         $this->assertSame([$line], $this->logged);
-        $this->travel(59)->seconds();
         $this->anotherProcess();
         Flagstone::enabled($flag, [$attribute => $value]);
         $this->assertSame([$line], $this->logged);
-        $this->travel(2)->seconds();
+        $this->warningsAge(61);
         $this->anotherProcess();
         Flagstone::enabled($flag, [$attribute => $value]);
         $this->assertSame([$line, $line], $this->logged);

@@ -52,6 +52,9 @@ abstract class TestCase extends LaravelTestCase
 
     public function createApplication(): Application
     {
+        // Another test's warnings were said by another application.
+        @\unlink(self::warnings());
+
         return Skeleton::boot(function (Application $app): void {
             $app->make('config')->set('flagstone', $this->flagstone() + [
                 'driver' => \extension_loaded('flagstone') ? 'native' : 'store',
@@ -59,6 +62,19 @@ abstract class TestCase extends LaravelTestCase
             ]);
             $this->configure($app);
         });
+    }
+
+    /** The file of the warnings that processes have said. */
+    protected static function warnings(): string
+    {
+        return Skeleton::folder() . '/storage/framework/cache/flagstone-warnings-' . \posix_geteuid() . '.json';
+    }
+
+    /** As if they were said that many seconds earlier. */
+    protected function warningsAge(int $seconds): void
+    {
+        $notes = (array) \json_decode((string) \file_get_contents(self::warnings()), true);
+        \file_put_contents(self::warnings(), \json_encode(\array_map(static fn (int $at): int => $at - $seconds, $notes)));
     }
 
     /**

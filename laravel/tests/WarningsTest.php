@@ -16,6 +16,8 @@ use Illuminate\Support\Facades\Route;
  */
 final class WarningsTest extends TestCase
 {
+    use Support\Artisan;
+
     private string $environment = 'testing';
 
     private bool $debug = false;
@@ -79,24 +81,108 @@ final class WarningsTest extends TestCase
         $line = 'Unknown flag "custmer_portal": did you mean "customer_portal"?';
         $this->assertSame([$line], $this->logged);
 
-        // Another process knows by the cache, until the hour is over.
+        // Another process knows, until the hour is over.
         $this->anotherProcess();
         Flagstone::enabled('custmer_portal');
         $this->assertSame([$line], $this->logged);
-        $this->travel(61)->minutes();
+        $this->warningsAge(3700);
+        $this->anotherProcess();
+        Flagstone::enabled('custmer_portal');
+        $this->assertSame([$line, $line], $this->logged);
         $this->anotherProcess();
         Flagstone::enabled('custmer_portal');
         $this->assertSame([$line, $line], $this->logged);
     }
 
-    public function test_a_cache_that_fails_takes_nothing_down(): void
+    /** Where the cache is in the database each first warning was an INSERT in the application's own transaction, which it could abort. */
+    public function test_a_warning_is_no_statement_in_the_applications_transaction(): void
     {
         $this->start('production', false);
-        $this->app->make('config')->set('cache.default', 'absent');
+        $config = $this->app->make('config');
+        $config->set('cache.stores.database', ['driver' => 'database', 'table' => 'cache', 'connection' => null]);
+        foreach (['cache.default' => 'database', 'session.driver' => 'database', 'queue.default' => 'database'] as $key => $value) {
+            $config->set($key, $value);
+        }
+        $database = $this->app->make('db')->connection();
+        $database->statement('create table cache (key text unique, value text, expiration integer)');
+        $database->enableQueryLog();
+        $database->transaction(function (): void {
+            $this->assertFalse(Flagstone::enabled('custmer_portal'));
+            $this->actingAs($this->user(null))->assertFalse(Flagstone::enabled('customer_portal'));
+            $warnings = $this->app->make(Warnings::class);
+            $warnings->unknownScope('customer_portal', new \stdClass());
+            $warnings->unknownCompany('customer_portal', 'it is asked too early');
+            $warnings->attributes('customer_portal', 15, ['plan' => new \stdClass()], ['plan'], Flagstone::driver());
+            $warnings->monitoring('no answer');
+            $warnings->degraded('the head is damaged');
+            $driver = Flagstone::driver();
+            Flagstone::setDriver(new Support\AnswersNothing($driver, 'there is no store'));
+            $this->assertFalse(Flagstone::for(15)->enabled('customer_portal'));
+        });
+        $this->assertSame([], $database->getQueryLog());
+        $this->assertCount(8, $this->logged);
+    }
 
-        $this->assertFalse(Flagstone::enabled('custmer_portal'));
-        $this->assertFalse(Flagstone::enabled('custmer_portal'));
-        $this->assertCount(1, $this->logged);
+    public function test_notes_that_cannot_be_kept_take_nothing_down(): void
+    {
+        $this->start('production', false);
+        $folder = $this->app->storagePath() . '/framework/cache';
+        \rename($folder, "$folder-away");
+        try {
+            $this->assertFalse(Flagstone::enabled('custmer_portal'));
+            $this->assertFalse(Flagstone::enabled('custmer_portal'));
+            $this->assertCount(1, $this->logged);
+        } finally {
+            \rename("$folder-away", $folder);
+        }
+        $this->anotherProcess();
+        foreach (['{', '[]', '{"' . \md5('a') . '":"b"}'] as $damaged) {
+            \file_put_contents(self::warnings(), $damaged);
+            $this->anotherProcess();
+            $this->assertFalse(Flagstone::enabled('custmer_portal'));
+        }
+        $this->assertCount(4, $this->logged);
+    }
+
+    public function test_flags_that_users_name_make_no_file_that_grows(): void
+    {
+        $this->start('production', false);
+        foreach (\range(1, 1010) as $number) {
+            $this->assertFalse(Flagstone::enabled("typed-$number"));
+        }
+        $this->assertCount(1010, $this->logged);
+        $this->assertCount(1000, (array) \json_decode((string) \file_get_contents(self::warnings()), true));
+    }
+
+    /** A log that could not be written made a page of a flag that is off, and ended jobs. */
+    public function test_a_log_that_cannot_be_written_takes_nothing_down(): void
+    {
+        $this->start('production', false);
+        $errors = Support\Store::unused('errors');
+        \touch($errors);
+        $this->app->make('config')->set('logging.channels.single.path', "$errors/laravel.log");
+        $this->app->forgetInstance('log');
+        Log::clearResolvedInstances();
+        $before = \ini_set('error_log', $errors);
+        try {
+            $this->assertFalse(Flagstone::enabled('custmer_portal'));
+        } finally {
+            \ini_set('error_log', (string) $before);
+        }
+        $this->assertStringContainsString('flagstone: Unknown flag "custmer_portal"', (string) \file_get_contents($errors));
+    }
+
+    /** FLAGSTONE_UNKNOWN=logs was not noticed until the first mistyped flag, whose page it ended. */
+    public function test_a_mistyped_setting_is_no_exception_in_production(): void
+    {
+        foreach (['logs', true] as $word) {
+            $this->start('production', false);
+            $this->app->make('config')->set('flagstone.unknown', $word);
+            $this->assertFalse(Flagstone::enabled('custmer_portal'));
+            $this->assertCount(1, $this->logged);
+            $this->assertSame(1, $this->artisanCode('feature:doctor'));
+            $this->assertMatchesRegularExpression('~^problem  unknown +config/flagstone.php: unknown ~m', $this->printed);
+        }
     }
 
     public function test_a_signed_in_user_without_a_company_is_one_line_per_flag_and_hour(): void
@@ -143,16 +229,16 @@ final class WarningsTest extends TestCase
         $this->assertStringContainsString('there is no store', $this->logged[1]);
     }
 
-    /** Of several servers with one cache only the first had the line in its log. */
+    /** Of several servers with one folder only the first had the line in its log. */
     public function test_each_server_logs_what_is_wrong_with_it(): void
     {
         $this->start('production', false);
         $driver = Flagstone::driver();
         Flagstone::setDriver(new Support\AnswersNothing($driver, 'there is no store'));
-        $what = 'none:' . \md5('there is no store');
         foreach (['', 'web-2:'] as $other) {
-            $this->app->make('cache')->store()->put("flagstone:said:$other$what", 1, 3600);
+            $notes[\md5($other . 'none:' . \md5('there is no store'))] = \time();
         }
+        \file_put_contents(self::warnings(), \json_encode($notes));
         $this->assertFalse(Flagstone::enabled('customer_portal'));
         $this->assertCount(1, $this->logged);
         $this->app->forgetInstance(Warnings::class);

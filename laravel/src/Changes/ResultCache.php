@@ -4,14 +4,12 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Changes;
 
-use Flagstone\Laravel\LockFile;
-use Flagstone\Laravel\Replacement;
+use Flagstone\Laravel\SharedFile;
 use Flagstone\Laravel\Value;
 
 /**
  * Caches results of the command for a few seconds in files that all PHP workers share: however often a route is requested, one
- * process runs at a time, and one every few seconds. A failure is cached like any other result. Does not use the application's
- * cache, which may be `array` or unavailable.
+ * process runs at a time, and one every few seconds. A failure is cached like any other result.
  */
 final class ResultCache
 {
@@ -28,30 +26,30 @@ final class ResultCache
     /** @param callable(): Result $run the command; called by one process at a time */
     public function get(string $name, callable $run): Result
     {
-        $path = "$this->folder/flagstone-$name.json";
-        $kept = self::kept($path, self::FRESH);
+        $file = new SharedFile("$this->folder/flagstone-$name.json");
+        $kept = self::kept($file, self::FRESH);
         if ($kept !== null) {
             return $kept;
         }
-        $lock = LockFile::open("$path.lock");
+        $lock = $file->lock();
         if ($lock === false) {
-            return Result::unknown("cannot write $path.lock; let the web server's user write $this->folder");
+            return Result::unknown("cannot write $file->path.lock; let the web server's user write $this->folder");
         }
-        if (!\flock($lock, \LOCK_EX | \LOCK_NB)) {
-            return self::kept($path, self::STALE) ?? Result::unknown('another request runs the command; try again in a few seconds');
+        if ($lock === null) {
+            return self::kept($file, self::STALE) ?? Result::unknown('another request runs the command; try again in a few seconds');
         }
         try {
             // Another worker may have stored a result meanwhile.
-            return self::kept($path, self::FRESH) ?? self::keep($path, $run());
+            return self::kept($file, self::FRESH) ?? self::keep($file, $run());
         } finally {
             \flock($lock, \LOCK_UN);
             \fclose($lock);
         }
     }
 
-    private static function kept(string $path, float $seconds): ?Result
+    private static function kept(SharedFile $file, float $seconds): ?Result
     {
-        $found = Value::items(\json_decode((string) @\file_get_contents($path), true));
+        $found = $file->read();
         $at = $found['at'] ?? null;
         $age = \microtime(true) - (\is_numeric($at) ? (float) $at : 0.0);
         $code = Value::int($found, 'code');
@@ -62,16 +60,13 @@ final class ResultCache
         return new Result($code, Value::text($found, 'text') ?? '', Value::text($found, 'error') ?? '');
     }
 
-    private static function keep(string $path, Result $result): Result
+    private static function keep(SharedFile $file, Result $result): Result
     {
-        $text = \json_encode(
-            // As a text, which serialize_precision does not round.
-            ['at' => \sprintf('%.6F', \microtime(true)), 'code' => $result->code, 'text' => $result->text, 'error' => $result->error],
-            \JSON_UNESCAPED_SLASHES | \JSON_UNESCAPED_UNICODE | \JSON_INVALID_UTF8_SUBSTITUTE,
-        );
-        if (!Replacement::write($path, (string) $text, 0o600)) {
+        // The time as a text, which serialize_precision does not round.
+        $at = \sprintf('%.6F', \microtime(true));
+        if (!$file->write(['at' => $at, 'code' => $result->code, 'text' => $result->text, 'error' => $result->error])) {
             // Without a file the next request would run the command again.
-            return Result::unknown("cannot write $path; let the web server's user write the folder");
+            return Result::unknown("cannot write $file->path; let the web server's user write the folder");
         }
 
         return $result;

@@ -73,7 +73,7 @@ final class DoctorCommand extends FlagCommand
     private function settings(): void
     {
         $checks = [
-            'unknown' => fn (): bool => $this->config()->throwsUnknown($this->laravel),
+            'unknown' => fn (): ?string => $this->config()->unknown(),
             'subject' => fn (): mixed => $this->laravel->make(Subjects::class),
             'driver' => fn (): mixed => $this->laravel->make(Drivers::class)->make(),
             'notify' => fn (): mixed => $this->laravel->make(Endpoints::class)->all(),
