@@ -1,6 +1,7 @@
 //! The output of a command: text for people, or JSON with `--json`; and the exit code.
 
 use crate::display;
+use crate::log::{Level, Log};
 use anstyle::{AnsiColor, Style};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
@@ -96,6 +97,8 @@ pub struct Output {
     lives_on: bool,
     /// The number of dropped lines.
     dropped: u64,
+    /// The log that lines and warnings go to, instead of standard output and standard error.
+    log: Option<Log>,
     /// Members of a failure's document beside the sentence.
     details: serde_json::Map<String, serde_json::Value>,
     /// The beginning of a line to be typed that reaches the store of `--store`, if that is not the default.
@@ -149,6 +152,7 @@ impl Output {
             error: None,
             lives_on: false,
             dropped: 0,
+            log: None,
             details: serde_json::Map::new(),
             program: None,
             warnings: None,
@@ -166,6 +170,7 @@ impl Output {
             error: None,
             lives_on: false,
             dropped: 0,
+            log: None,
             details: serde_json::Map::new(),
             program: None,
             warnings: Some(Vec::new()),
@@ -203,17 +208,31 @@ impl Output {
 
     /// Output of a process that runs for days: a reader that stops (a stopped terminal, a log that hangs) does not stop the process.
     pub fn of_daemon(&self) -> Output {
-        Output { lives_on: true, program: self.program.clone(), ..Output::new(self.json) }
+        let colour = self.colour && self.log.is_none();
+        Output {
+            lives_on: true,
+            colour,
+            log: self.log,
+            program: self.program.clone(),
+            ..Output::new(self.json)
+        }
     }
 
-    /// True if the process runs for days, so that its lines give the time.
-    pub fn is_daemon(&self) -> bool {
-        self.lives_on
+    /// As [`of_daemon`](Self::of_daemon), with lines and warnings in a log.
+    pub fn logging(&self, log: Log) -> Output {
+        Output { log: Some(log), colour: false, ..self.of_daemon() }
+    }
+
+    /// True if lines and warnings go to a log, which gives their times.
+    pub fn is_log(&self) -> bool {
+        self.log.is_some()
     }
 
     /// Prints a line of text; nothing with `--json`.
     pub fn line(&mut self, text: impl Display) {
-        if !self.json {
+        if let Some(log) = self.log {
+            self.write_log(log, Level::Info, &text.to_string());
+        } else if !self.json {
             let text = match self.ascii {
                 true => in_ascii(&text.to_string()),
                 false => text.to_string(),
@@ -242,8 +261,10 @@ impl Output {
         if matches!(self.stdout.get_ref(), Sink::Stdout(_)) && !has_room(io::stdout()) {
             return;
         }
-        if let dropped @ 1.. = std::mem::take(&mut self.dropped) {
-            self.line(format!("{dropped} lines were not printed, since nobody read on"));
+        if self.log.is_none()
+            && let dropped @ 1.. = std::mem::take(&mut self.dropped)
+        {
+            self.line(not_printed(dropped));
         }
         self.write(|out| out.flush());
     }
@@ -301,6 +322,9 @@ impl Output {
             warnings.push(display::visible(&text.to_string()).into_owned());
             return;
         }
+        if let Some(log) = self.log {
+            return self.write_log(log, Level::Warning, &text.to_string());
+        }
         if self.lives_on && !has_room(io::stderr()) {
             self.dropped += 1;
             return;
@@ -309,6 +333,22 @@ impl Output {
         let text = text.to_string();
         let text = self.typable(&text);
         let _ = writeln!(anstream::stderr(), "{WARN}warning:{WARN:#} {}", display::visible(&text));
+    }
+
+    /// Writes a line to the log, unless nobody reads on.
+    fn write_log(&mut self, log: Log, level: Level, text: &str) {
+        if !has_room(io::stderr()) {
+            self.dropped += 1;
+            return;
+        }
+        let now = flagstone::time::now();
+        let mut lines = String::new();
+        if let dropped @ 1.. = std::mem::take(&mut self.dropped) {
+            lines = log.line(now, Level::Warning, &not_printed(dropped));
+        }
+        lines.push_str(&log.line(now, level, &self.typable(text)));
+        // At once, as threads write to it. A closed standard error leaves no way to tell.
+        let _ = io::stderr().write_all(lines.as_bytes());
     }
 
     /// Puts the text in that style if colors are used.
@@ -403,6 +443,10 @@ fn code(outcome: &Outcome) -> u8 {
         Ok(Exit::Unknown) | Err(Failure::Unknown(_) | Failure::Partial(_)) => 2,
         Ok(Exit::Elsewhere) => 3,
     }
+}
+
+fn not_printed(lines: u64) -> String {
+    format!("{lines} lines were not printed, since nobody read on")
 }
 
 /// True if the stream takes more without waiting for its reader (poll(2)).

@@ -24,12 +24,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::net::{UnixListener, UnixStream};
+use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
@@ -133,12 +134,11 @@ impl Agent {
             let agent = Arc::clone(&self);
             made = spawn_blocking(move || agent.listen()).await.unwrap_or(Err(None));
         };
-        let Ok(listener) = UnixListener::from_std(socket.listener) else { return };
+        let Ok(listener) = tokio::net::UnixListener::from_std(socket.listener) else { return };
         // The daemon's first line tells of one that was made at once.
         if !is_first {
             let path = display::plain(&socket.path.to_string_lossy()).into_owned();
-            locked(&self.log)
-                .line_now(format!("{} requests are taken at {path}", display::at(flagstone::time::now())));
+            locked(&self.log).line(format!("requests are taken at {path}"));
         }
         loop {
             match listener.accept().await {
@@ -149,8 +149,18 @@ impl Agent {
         }
     }
 
-    /// Makes the socket.
-    pub fn listen(&self) -> MadeSocket {
+    /// Makes the socket; `handed` is the one that the service manager made.
+    pub fn begin(&self, handed: Option<UnixListener>) -> MadeSocket {
+        match handed.map(Socket::handed) {
+            None => self.listen(),
+            Some(socket) => {
+                self.read_policy();
+                socket.map_err(Some)
+            }
+        }
+    }
+
+    fn listen(&self) -> MadeSocket {
         let store = identity::open(&self.directory).map_err(|_| None)?;
         let config = store.config().map(|config| config.agent).unwrap_or_default();
         self.read_policy();
@@ -158,8 +168,7 @@ impl Agent {
     }
 
     fn warn(&self, text: &str) {
-        let at = display::at(flagstone::time::now());
-        locked(&self.log).warn(format!("{at} agent: {text}"));
+        locked(&self.log).warn(format!("agent: {text}"));
     }
 
     /// Serves a connection, unless there are too many.
@@ -352,9 +361,8 @@ impl Agent {
             let what = route.path.replace("{flag}", typed.flag.as_deref().unwrap_or_default());
             let reply = answer::run(route, typed, actor, view.as_deref());
             if is_change {
-                let at = display::at(flagstone::time::now());
                 let (what, by) = (display::plain(&what), display::plain(&by));
-                locked(&agent.log).line_now(format!("{at} {what} by {by}: {}", reply.status));
+                locked(&agent.log).line(format!("{what} by {by}: {}", reply.status));
             }
             reply
         });
@@ -422,8 +430,8 @@ impl Agent {
         Arc::clone(&locked(&self.policy).policy)
     }
 
-    /// Reads the policy. Where the file cannot be read, the policy before holds: none but root and the owner gain by damage.
-    fn read_policy(&self) {
+    /// Reads the policy now. Where the file cannot be read, the policy before holds: none but root and the owner gain by damage.
+    pub fn read_policy(&self) {
         let read = identity::open(&self.directory).map(|store| {
             let owner = store.judged_owner();
             let readers = readers(store.directory());

@@ -29,8 +29,8 @@ const PASS: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLO
 pub struct Socket {
     pub listener: UnixListener,
     pub path: PathBuf,
-    /// Held for as long as the agent lives.
-    _lock: File,
+    /// Held for as long as the agent lives; none for a socket that the service manager holds.
+    _lock: Option<File>,
 }
 
 impl Socket {
@@ -63,7 +63,19 @@ impl Socket {
         chmodat(&folder, &*name, Mode::from_raw_mode(0o666), AtFlags::empty())
             .map_err(|error| io(error.into()))?;
         listener.set_nonblocking(true).map_err(io)?;
-        Ok(Socket { listener, path, _lock: lock })
+        Ok(Socket { listener, path, _lock: Some(lock) })
+    }
+
+    /// The socket that the service manager made, whose unit says who may connect.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be used; a sentence.
+    pub fn handed(listener: UnixListener) -> Result<Socket, String> {
+        let io = |error: io::Error| error.to_string();
+        let path = listener.local_addr().map_err(io)?.as_pathname().map(Path::to_owned);
+        listener.set_nonblocking(true).map_err(io)?;
+        Ok(Socket { listener, path: path.unwrap_or_default(), _lock: None })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::values::{flag_key, instant, text};
 use super::{By, FlagArguments};
+use crate::log::LogFormat;
 use clap::{Args, Subcommand, ValueHint};
 use flagstone::definition::Soak;
 use flagstone::publish::Orders;
@@ -170,6 +171,12 @@ pub struct Run {
     /// Move plans only: be no guard
     #[arg(long)]
     pub no_guard: bool,
+    /// Take one turn and end, for cron
+    #[arg(long, conflicts_with_all = ["interval", "log_format"])]
+    pub once: bool,
+    /// Format of the log on standard error
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
     /// Where workers count, if `flagstone.telemetry` names another directory
     #[arg(long, value_name = "DIR", default_value = flagstone::telemetry::DIRECTORY, value_hint = ValueHint::DirPath)]
     pub memory: PathBuf,

@@ -62,6 +62,8 @@ pub fn run(arguments: &Arguments, command: &Guard, output: &mut Output) -> Outco
 pub fn print_event(event: &GuardEvent, output: &mut Output) {
     let text = display::plain(&event.text);
     match event.event {
+        "problem" | "killed" | "back" if output.is_log() => output.warn(format!("guard: {text}")),
+        _ if output.is_log() => output.line(format!("guard: {text}")),
         "problem" if !output.is_json() => output.warn(format!("{} guard: {text}", event.at)),
         "killed" | "back" => output.line_now(format!("{} guard: {text}", output.paint(BAD, &event.at))),
         _ => output.line_now(format!("{} guard: {text}", output.paint(WARN, &event.at))),

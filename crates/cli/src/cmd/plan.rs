@@ -251,7 +251,7 @@ fn print_plan_change(flag: &str, planned: &PlanChange, output: &mut Output) {
     }
 }
 
-fn tick(arguments: &Arguments, command: &PlanTick, output: &mut Output) -> Outcome {
+pub fn tick(arguments: &Arguments, command: &PlanTick, output: &mut Output) -> Outcome {
     let store = identity::open(&store_view::directory(arguments)?).map_err(Failure::changing)?;
     let change = by_plan(command.at);
     let head = format!("{} on {}", store.environment(), change.actor.host);
@@ -305,11 +305,15 @@ pub fn line(head: &str, ticked: &TickResult, dry: bool, output: &mut Output) {
     let text = format!("{head}: {flag}: {what}; {end}");
     match ticked.step {
         // A plan held by itself stays so until a person acts.
-        PlanDecision::Hold(_) if output.is_daemon() => output.warn(text),
+        PlanDecision::Hold(_) if output.is_log() => output.warn(text),
         _ => output.line_now(text),
     }
     for note in &ticked.notes {
-        output.line_now(output.paint(DIM, format!("  {}", display::plain(note))));
+        let note = display::plain(note);
+        match output.is_log() {
+            true => output.line(format!("{head}: {flag}: {note}")),
+            false => output.line_now(output.paint(DIM, format!("  {note}"))),
+        }
     }
     if let Some(Ok(Published { audit_warning: Some(warning), .. })) = &ticked.published {
         output.warn(output.paint(WARN, display::plain(warning)));

@@ -1,22 +1,24 @@
-//! `run`: the daemon that moves plans when they are due, sends events to endpoints, and takes requests.
+//! `run`: the daemon that moves plans when they are due, sends events to endpoints, and takes requests; `run --once`: one turn, for cron.
 //!
 //! It may be killed at any moment, and several may run on one store: every step is one publish on the generation that it was decided on. A
 //! failure is reported once and tried again, at growing intervals.
 
-use super::guard;
 use super::plan::{by_plan, line};
+use super::{guard, notify, plan};
 use crate::agent::{self, Agent};
-use crate::args::{Arguments, Run};
+use crate::args::{Arguments, Guard, Notify, PlanTick, Run};
 use crate::guard::{State, Watcher};
+use crate::log::Log;
 use crate::notify::{RoundResult, deliver_due};
 use crate::output::{Exit, Failure, Outcome, Output};
 use crate::reminders::{AGAIN, Reminders};
+use crate::service_manager::{self, ServiceManager};
 use crate::{display, identity, signals, store_view};
 use flagstone::definition::Flag;
 use flagstone::plan::PlanDecision;
 use flagstone::publish::{GoesBy, Ticker, Verdicts, first_watch};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use std::io::Error;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use std::io::{Error, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -54,8 +56,14 @@ impl Stop {
 
     /// Waits; false if the process is to end.
     pub fn wait(&self, pause: Duration) -> bool {
+        self.wait_with(pause, || ())
+    }
+
+    /// Waits, and does that with every look for a signal.
+    fn wait_with(&self, pause: Duration, mut act: impl FnMut()) -> bool {
         let until = Instant::now() + pause;
         while !self.asked.load(Ordering::SeqCst) && Instant::now() < until {
+            act();
             sleep(SLICE.min(until.saturating_duration_since(Instant::now())));
         }
         !self.asked.load(Ordering::SeqCst)
@@ -82,32 +90,42 @@ struct OwnGuard {
 }
 
 impl OwnGuard {
+    fn last(&self) -> (OwnWatch, Instant) {
+        self.watch.lock().map_or((OwnWatch::NotYet, Instant::now()), |watch| *watch)
+    }
+
     fn watch(&self) -> OwnWatch {
-        let (watch, said) = self.watch.lock().map_or((OwnWatch::NotYet, Instant::now()), |watch| *watch);
+        let (watch, said) = self.last();
         // A guard that was suspended and goes on did not watch meanwhile.
         if said.elapsed() < FROZEN { watch } else { OwnWatch::NotYet }
     }
 }
 
 pub fn run(arguments: &Arguments, command: &Run, output: &mut Output) -> Outcome {
-    *output = output.of_daemon();
+    if command.once {
+        return once(arguments, command, output);
+    }
+    *output = output.logging(Log::new(command.log_format));
+    let handed = service_manager::inherited().map_err(Failure::Unknown)?;
+    let mut manager = ServiceManager::of_environment();
     let directory = store_view::directory(arguments)?;
-    let stop =
-        Stop::listen().map_err(|error| Failure::Unknown(format!("cannot listen for signals: {error}")))?;
+    let no_signals = |error| Failure::Unknown(format!("cannot listen for signals: {error}"));
+    let stop = Stop::listen().map_err(no_signals)?;
+    let reload = Arc::new(AtomicBool::new(false));
+    // A terminal that is closed ends what was started in it.
+    if !std::io::stderr().is_terminal() {
+        signals::listen(SIGHUP, &reload).map_err(no_signals)?;
+    }
     let every = Duration::from_secs(command.interval);
     let host = by_plan(None).actor.host;
     let agent = Arc::new(Agent::new(directory.clone(), command.memory.clone(), output.of_daemon()));
-    let socket = agent.listen();
+    let socket = agent.begin(handed);
     let taken = match &socket {
         Ok(socket) => format!("; requests are taken at {}", display::plain(&socket.path.to_string_lossy())),
         Err(_) => String::new(),
     };
-    output.line_now(format!(
-        "{} {}: plans are moved every {}{taken}",
-        display::at(flagstone::time::now()),
-        display::plain(&format!("{} on {host}", directory.display())),
-        display::counted(command.interval, "second")
-    ));
+    let works = format!("plans are moved every {}{taken}", display::counted(command.interval, "second"));
+    output.line(format!("{}: {works}", display::plain(&format!("{} on {host}", directory.display()))));
     // A store that cannot be written leaves nothing to do, and the start should fail.
     if let Ok(store) = identity::open(&directory)
         && let Err(error) = store.can_change()
@@ -131,6 +149,8 @@ pub fn run(arguments: &Arguments, command: &Run, output: &mut Output) -> Outcome
             .map_err(no_thread)?;
         guard = Some(own);
     }
+    manager.ready();
+    manager.status(&works);
     let mut ticker: Option<Ticker> = None;
     let mut told: Option<String> = None;
     let mut pause = every;
@@ -138,7 +158,8 @@ pub fn run(arguments: &Arguments, command: &Run, output: &mut Output) -> Outcome
         match round(&directory, guard.as_deref(), &mut ticker, output) {
             None => {
                 if told.take().is_some() {
-                    output.line_now(format!("{} plan: it works again", display::at(flagstone::time::now())));
+                    output.line("plan: it works again");
+                    manager.status(&works);
                 }
                 pause = every;
             }
@@ -146,13 +167,24 @@ pub fn run(arguments: &Arguments, command: &Run, output: &mut Output) -> Outcome
                 ticker = None;
                 pause = (pause * 2).min(MAX_PAUSE.max(every));
                 if told.as_deref() != Some(&problem) {
-                    let at = display::at(flagstone::time::now());
-                    output.warn(format!("{at} plan: {}{AGAIN}", display::plain(&problem)));
+                    let problem = format!("plan: {}{AGAIN}", display::plain(&problem));
+                    manager.status(&problem);
+                    output.warn(problem);
                 }
                 told = Some(problem);
             }
         }
-        if !stop.wait(pause) {
+        let goes_on = stop.wait_with(pause, || {
+            if reload.swap(false, Ordering::SeqCst) {
+                manager.reloading();
+                read_config(&directory, &agent, output);
+                manager.ready();
+            }
+            // This loop turns right now.
+            manager.beat(guard.as_deref().map_or_else(Instant::now, |guard| guard.last().1));
+        });
+        if !goes_on {
+            manager.stopping();
             let until = Instant::now() + LAST_LOOK;
             let is_busy = || {
                 let watches = guard.as_deref().is_some_and(|guard| !guard.ended.load(Ordering::SeqCst));
@@ -161,9 +193,43 @@ pub fn run(arguments: &Arguments, command: &Run, output: &mut Output) -> Outcome
             while is_busy() && Instant::now() < until {
                 sleep(SLICE);
             }
-            output.line_now(format!("{} stopped", display::at(flagstone::time::now())));
+            output.line("stopped");
             return Ok(Exit::Yes);
         }
+    }
+}
+
+/// One turn of the guard, the plans and the notifications. The exit code is the worst of theirs.
+fn once(arguments: &Arguments, command: &Run, output: &mut Output) -> Outcome {
+    let memory = command.memory.clone();
+    let guard = Guard { dry_run: false, once: true, memory, command: None };
+    let turns = [
+        ("guard", (!command.no_guard).then(|| guard::run(arguments, &guard, output))),
+        ("plans", Some(plan::tick(arguments, &PlanTick { at: None, dry_run: false }, output))),
+        ("notify", Some(notify::run(arguments, &Notify { status: false }, output))),
+    ];
+    let mut exits = Vec::new();
+    for (name, outcome) in turns {
+        exits.extend(outcome.map(|outcome| {
+            outcome.unwrap_or_else(|failure| {
+                output.warn(format!("{name}: {}", failure.text()));
+                if matches!(failure, Failure::Refused(_)) { Exit::No } else { Exit::Unknown }
+            })
+        }));
+    }
+    let worst = [Exit::Unknown, Exit::No].into_iter().find(|exit| exits.contains(exit));
+    Ok(worst.unwrap_or(Exit::Yes))
+}
+
+/// Reads `config.json` again, which each part reads when it needs it, and tells what is wrong with it. The policy before holds then.
+fn read_config(directory: &Path, agent: &Agent, output: &mut Output) {
+    agent.read_policy();
+    match identity::open(directory).and_then(|store| store.config()) {
+        Ok(config) => match config.ignored {
+            None => output.line("config.json is read again"),
+            Some(ignored) => output.warn(display::plain(&ignored)),
+        },
+        Err(error) => output.warn(format!("{}; nothing of it is used", display::plain(&error.to_string()))),
     }
 }
 
@@ -198,8 +264,7 @@ fn notifying(directory: PathBuf, mut output: Output) -> Result<(), Error> {
                 }
             };
             for problem in problems.iter().filter(|problem| !told.contains(problem)) {
-                let at = display::at(flagstone::time::now());
-                output.warn(format!("{at} notify: {}", display::plain(problem)));
+                output.warn(format!("notify: {}", display::plain(problem)));
             }
             told = problems;
             sleep(NOTIFY);
@@ -282,9 +347,7 @@ fn round(
     {
         match &ticked.published {
             Some(Err(error)) => problem = Some(format!("{head}: {}: {error}", ticked.flag)),
-            _ => {
-                line(&format!("{} plan: {head}", display::at(flagstone::time::now())), ticked, false, output)
-            }
+            _ => line(&format!("plan: {head}"), ticked, false, output),
         }
     }
     problem

@@ -338,9 +338,12 @@ os.execv(sys.argv[1], sys.argv[1:])
             let mut command = Command::new("/usr/bin/python3");
             command.args(["-c", BLOCKED, env!("CARGO_BIN_EXE_flagstone"), name, "--memory", "memory"]);
             command.current_dir(&shop.directory).env_clear().env("FLAGSTONE_STORE", "store");
-            let mut daemon = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-            let mut first = String::new();
-            BufReader::new(daemon.stdout.take().unwrap()).read_line(&mut first).unwrap();
+            let (lines, into) = std::io::pipe().unwrap();
+            command.stdout(into.try_clone().unwrap()).stderr(into);
+            let mut daemon = command.spawn().unwrap();
+            drop(command);
+            let (mut first, mut lines) = (String::new(), BufReader::new(lines));
+            lines.read_line(&mut first).unwrap();
             let sent = Command::new("kill").args([&format!("-{signal}"), &daemon.id().to_string()]).status();
             assert!(sent.unwrap().success());
             let until = Instant::now() + Duration::from_secs(60);

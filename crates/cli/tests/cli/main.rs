@@ -30,6 +30,7 @@ mod renames;
 mod root;
 mod runbooks;
 mod scan;
+mod service;
 mod shop;
 mod store_went_back;
 mod threads;
