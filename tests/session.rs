@@ -68,6 +68,7 @@ fn session(store: &Path, long_lived: bool) -> Session<Process> {
         telemetry: None,
         refresh_ms: SECOND,
         map: MapPolicy::Auto,
+        owner: None,
     };
     let mut session = Session::new(Process {
         settings,

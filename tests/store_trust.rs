@@ -64,6 +64,9 @@ struct Case {
     /// The command under which it is asked.
     #[serde(default)]
     within: String,
+    /// `flagstone.owner`.
+    #[serde(default)]
+    owner: String,
     expect: String,
     says: Vec<String>,
 }
@@ -97,7 +100,9 @@ fn every_case_of_the_table_is_judged_as_it_says() {
             other => panic!("{}: nobody is {other:?}", case.name),
         };
         let within: Vec<&str> = case.within.split_whitespace().collect();
-        let child = Child::new("judge").set("NUMBER", "0").store(&path).under(&within);
+        let owner = numbers.iter().find(|(name, _)| case.owner == format!("${name}"));
+        let owner = owner.map_or("", |(_, number)| number);
+        let child = Child::new("judge").set("NUMBER", "0").set("OWNER", owner).store(&path).under(&within);
         let answer = child.by_user(user, user, &[], base.path()).run();
         let text = answer.text();
         let replaced = |text: &str| {

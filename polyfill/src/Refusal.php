@@ -20,9 +20,13 @@ final class Refusal
     /** @var array<string, true> commands that only root can run */
     private array $forRoot = [];
 
-    /** @param ?int $user this process's; null if unknown */
-    public function __construct(private readonly ?int $user)
+    /** This process's user; null if unknown. */
+    private readonly ?int $user;
+
+    /** @param list<?int> $believed users whose files are believed wherever they lie: root, this process's, others */
+    public function __construct(private readonly array $believed)
     {
+        $this->user = $believed[1] ?? null;
     }
 
     /** @param list<?int> $owners */
@@ -55,15 +59,8 @@ final class Refusal
     /** True if the user namespace does not map the owner: changing the owner, or making it again, mends nothing. */
     private function belongsToNobodyHere(string $path, int $owner): bool
     {
-        $map = (string) @\file_get_contents('/proc/self/uid_map');
-        if ($owner !== (int) @\file_get_contents('/proc/sys/fs/overflowuid') || $map === '') {
+        if (!self::isUnmapped($owner)) {
             return false;
-        }
-        foreach (\explode("\n", \trim($map)) as $line) {
-            [$first, , $count] = [...(array) \sscanf($line, '%d %d %d'), 0, 0];
-            if ($owner >= (int) $first && $owner < (int) $first + (int) $count) {
-                return false;
-            }
         }
         $this->reasons[] = LoadError::printable($path) . " belongs to a user that this user namespace does not map, and all of those look like user $owner";
         $this->advice['Map its owner into the namespace, or run this outside of it'] = true;
@@ -71,11 +68,38 @@ final class Refusal
         return true;
     }
 
+    /** True if that user stands for all that the user namespace does not map. */
+    public static function isUnmapped(int $user): bool
+    {
+        $map = (string) @\file_get_contents('/proc/self/uid_map');
+        if ($user !== (int) @\file_get_contents('/proc/sys/fs/overflowuid') || $map === '') {
+            return false;
+        }
+        foreach (\explode("\n", \trim($map)) as $line) {
+            [$first, , $count] = [...(array) \sscanf($line, '%d %d %d'), 0, 0];
+            if ($user >= (int) $first && $user < (int) $first + (int) $count) {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
     /** @param list<?int> $owners */
     private function belongsToAnother(string $path, int $owner, array $owners): void
     {
-        $names = \array_map(static fn (int $user): string => $user === 0 ? 'root' : "user $user", \array_filter($owners, is_int(...)));
-        $this->reasons[] = \sprintf('%s belongs to user %d, expected %s', LoadError::printable($path), $owner, \implode(' or ', \array_unique($names)));
+        $this->reasons[] = \sprintf('%s belongs to user %d, expected %s', LoadError::printable($path), $owner, \implode(' or ', self::names($owners)));
+    }
+
+    /**
+     * The users as people call them, each once.
+     *
+     * @param list<?int> $users
+     * @return non-empty-list<string>
+     */
+    private static function names(array $users): array
+    {
+        return \array_values(\array_unique(\array_map(static fn (?int $user): string => ($user ?? 0) === 0 ? 'root' : "user $user", $users)));
     }
 
     /**
@@ -89,17 +113,18 @@ final class Refusal
         if ($mode !== null) {
             $this->judgeMode($path, $owner, $mode, $mayBeStore);
         }
-        if ($owner === 0 || $owner === $this->user || $this->belongsToNobodyHere($path, $owner)) {
+        if (\in_array($owner, $this->believed, true) || $this->belongsToNobodyHere($path, $owner)) {
             return;
         }
-        $isRoot = ($this->user ?? 0) === 0;
+        $names = self::names($this->believed);
         $this->reasons[] = \sprintf(
-            '%s belongs to user %d, and everybody can write %s (mode %04o), in which %s trusted',
+            '%s belongs to user %d, and everybody can write %s (mode %04o), in which only %s %s trusted',
             LoadError::printable($path),
             $owner,
             LoadError::printable($public[0]),
             $public[1],
-            $isRoot ? 'only root is' : "only root and user $this->user are",
+            \implode(' and ', $names),
+            \count($names) === 1 ? 'is' : 'are',
         );
         if ($mode === null) {
             $this->advice['Name the store by its own path instead of that link; it leads to ' . LoadError::printable($end)] = true;
@@ -108,7 +133,7 @@ final class Refusal
         }
         $folder = \rtrim($public[0], '/') . '/flagstone';
         $folder .= $folder === $path ? "-$this->user" : '';
-        $this->add($isRoot ? 'install -d -m 0755 /var/lib/flagstone' : 'mkdir -m 0755 ' . self::shell($folder), true);
+        $this->add(($this->user ?? 0) === 0 ? 'install -d -m 0755 /var/lib/flagstone' : 'mkdir -m 0755 ' . self::shell($folder), true);
     }
 
     /**
@@ -127,7 +152,7 @@ final class Refusal
             '%s is writable by everybody and not sticky (mode %04o): any user can put another store of %s in the place of this one. %s: chmod +t %s',
             LoadError::printable($path),
             $mode,
-            ($this->user ?? 0) === 0 ? "root's" : "root's or user $this->user's",
+            \implode("'s or ", self::names($this->believed)) . "'s",
             \in_array($this->user, [0, $owner], true) ? 'Type' : 'Ask root to type',
             self::shell($path),
         );

@@ -19,6 +19,14 @@ final class Settings
         return \is_string($store) && \trim($store) !== '' ? $store : '';
     }
 
+    /** The number of a user whose store is believed wherever it lies; null if php.ini names none. */
+    public static function owner(): ?int
+    {
+        $owner = self::configured('flagstone.owner');
+
+        return \is_string($owner) ? self::user(\trim($owner)) : null;
+    }
+
     /** Nanoseconds between looks at the head in a process that lives long; 0 means never. */
     public static function refresh(): int
     {
@@ -59,6 +67,7 @@ final class Settings
         $expected = [
             'flagstone.telemetry' => ["On, Off, or a directory's absolute path", static fn (string $value): bool => \str_starts_with(\trim($value), '/') || $isSwitch($value)],
             'flagstone.refresh' => ['seconds from 0 to 86400', static fn (string $value): bool => \trim($value) === '' || self::nanoseconds($value) !== null],
+            'flagstone.owner' => ["a user's number, or a name of /etc/passwd", static fn (string $value): bool => \trim($value) === '' || self::user(\trim($value)) !== null],
             'flagstone.map' => ['auto, private or shared', static fn (string $value): bool => $isWord($value, '', 'auto', 'private', 'shared')],
             'flagstone.allow_override' => ['On, Off or cli', static fn (string $value): bool => $isWord($value, 'cli') || $isSwitch($value)],
         ];
@@ -71,6 +80,30 @@ final class Settings
         }
 
         return $refused;
+    }
+
+    /** The number of a user, given as such or by a local name. */
+    private static function user(string $name): ?int
+    {
+        if (!self::isNumber($name)) {
+            // No regular expression: pcre.backtrack_limit may let none match.
+            foreach (\explode("\n", (string) @\file_get_contents('/etc/passwd')) as $line) {
+                $fields = \explode(':', $line);
+                if ($fields[0] === $name && isset($fields[2])) {
+                    return self::isNumber($fields[2]) ? (int) $fields[2] : null;
+                }
+            }
+
+            return null;
+        }
+
+        return (int) $name;
+    }
+
+    /** True for the number of a user; `chown` takes 4294967295 as "no change". */
+    private static function isNumber(string $text): bool
+    {
+        return $text !== '' && \strspn($text, '0123456789') === \strlen($text) && \strlen(\ltrim($text, '0')) <= 10 && (int) $text < 0xffff_ffff;
     }
 
     /** Converts seconds; null for anything else. */

@@ -9,8 +9,8 @@ namespace Flagstone\Polyfill;
  *
  * Every directory on the way must belong to root, to this process's user or to the owner of the store. A path below a
  * world-writable directory, symbolic links included, must belong to root or to this process's user and must not be
- * world-writable. The store's own directory and its files are never accepted if they are world-writable. In a world-writable directory
- * without a sticky bit anybody can exchange entries of these users with each other: that is accepted with a warning. A directory
+ * world-writable. `flagstone.owner` names one more user whose files count as this process's own. The store's own directory and its
+ * files are never accepted if they are world-writable. In a world-writable directory without a sticky bit anybody can exchange entries of these users with each other: that is accepted with a warning. A directory
  * that a group can write is accepted with a warning, and so is a path whose beginning `open_basedir` hides: the administrator
  * who set that vouches for it. Links are followed by their text; those of `/proc` lead elsewhere and are refused.
  *
@@ -49,11 +49,11 @@ final class Trust
         if ($last['owner'] === null) {
             throw new LoadError('cannot open the directory ' . LoadError::printable($path) . ': open_basedir forbids it');
         }
-        $user = self::user();
-        $refusal = new Refusal($user);
+        $believed = self::believed();
+        $refusal = new Refusal($believed);
         $warning = $exchangeable = null;
         // Nothing is asked of a file system that another user mounted.
-        $hasHead = ($last['mode'] & 0o002) === 0 || !\in_array($last['owner'], [0, $user], true) || @\lstat($last['path'] . '/head') !== false;
+        $hasHead = ($last['mode'] & 0o002) === 0 || !\in_array($last['owner'], $believed, true) || @\lstat($last['path'] . '/head') !== false;
         foreach ($places as $place) {
             $name = LoadError::printable($place['path']);
             if ($place['owner'] === null) {
@@ -69,7 +69,7 @@ final class Trust
                 if ($isLast) {
                     $refusal->judgeMode($place['path'], $place['owner'], $place['mode'], $mayBeStore);
                 }
-                $refusal->judge($place['path'], $place['owner'], [0, $user, $last['owner']]);
+                $refusal->judge($place['path'], $place['owner'], [...$believed, $last['owner']]);
             }
             // A world-writable directory needs no warning about its group: its content was judged.
             if (!$place['link'] && ($place['mode'] & 0o022) === 0o020) {
@@ -89,12 +89,13 @@ final class Trust
      */
     public function inside(string $path, array $stat): void
     {
-        $owners = [0, self::user(), $this->owner];
+        $believed = self::believed();
+        $owners = [...$believed, $this->owner];
         if ($this->exposed) {
             // Users who may create files in the directory may own them.
             $owners[] = $stat['uid'];
         }
-        $refusal = new Refusal(self::user());
+        $refusal = new Refusal($believed);
         $refusal->judgeEntry($path, $stat['uid'], $stat['mode'] & 0o7777, $owners);
         $refusal->end($path);
     }
@@ -294,6 +295,18 @@ final class Trust
         }
 
         return false;
+    }
+
+    /**
+     * The users whose files this process believes wherever they lie: root, its own, and the one that php.ini names.
+     *
+     * @return list<?int>
+     */
+    private static function believed(): array
+    {
+        $named = Settings::owner();
+
+        return [0, self::user(), ...($named === null || Refusal::isUnmapped($named) ? [] : [$named])];
     }
 
     /** This process's user; null if it cannot be determined. */

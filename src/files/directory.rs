@@ -9,13 +9,12 @@
 use super::descriptor::{FileId, above_standard};
 #[cfg(feature = "publisher")]
 use super::trust::judge_parent;
-use super::trust::{Judged, Trust, judge, judge_file, pass};
+use super::trust::{Believed, Judged, Trust, judge, judge_file, pass};
 use crate::error::StoreError;
 #[cfg(feature = "publisher")]
 use crate::time::SECOND;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, openat, statat};
 use rustix::io::Errno;
-use rustix::process::geteuid;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
 use std::io;
@@ -50,24 +49,34 @@ pub(crate) struct Folder {
     owner: u32,
     group_writable: bool,
     judged: Judged,
-    user: u32,
+    believed: Believed,
 }
 
 impl Folder {
     /// Opens and judges the directory of a store, for this process's user.
+    #[cfg(feature = "publisher")]
     pub(crate) fn store(path: &Path) -> Result<Folder, StoreError> {
-        let user = geteuid().as_raw();
-        Folder::over(path, judge(path, user)?, user)
+        Folder::believing(path, None)
+    }
+
+    /// Opens and judges the directory of a store, which may be the named user's as well.
+    pub(crate) fn believing(path: &Path, named: Option<u32>) -> Result<Folder, StoreError> {
+        let believed = Believed::by_process(named);
+        Folder::over(path, judge(path, believed)?, believed)
     }
 
     /// Opens and judges a directory in which a store is to be made.
     #[cfg(feature = "publisher")]
     pub(crate) fn parent(path: &Path) -> Result<Folder, StoreError> {
-        let user = geteuid().as_raw();
-        Folder::over(path, judge_parent(path, user)?, user)
+        let believed = Believed::by_process(None);
+        Folder::over(path, judge_parent(path, believed)?, believed)
     }
 
-    fn over(path: &Path, (judged, directory): (Judged, File), user: u32) -> Result<Folder, StoreError> {
+    fn over(
+        path: &Path,
+        (judged, directory): (Judged, File),
+        believed: Believed,
+    ) -> Result<Folder, StoreError> {
         let metadata = directory.metadata().map_err(|source| StoreError::io("look at", path, source))?;
         Ok(Folder {
             directory,
@@ -75,7 +84,7 @@ impl Folder {
             owner: judged.owner,
             group_writable: metadata.mode() & 0o020 != 0,
             judged,
-            user,
+            believed,
         })
     }
 
@@ -93,14 +102,14 @@ impl Folder {
             Err(error) => return Err(failed(error.into())),
         };
         let metadata = directory.metadata().map_err(failed)?;
-        let group_writable = judge_file(&path, &metadata, &self.judged, self.user)?;
+        let group_writable = judge_file(&path, &metadata, &self.judged, self.believed)?;
         Ok(Some(Folder {
             directory,
             path,
             owner: metadata.uid(),
             group_writable,
             judged: self.judged.clone(),
-            user: self.user,
+            believed: self.believed,
         }))
     }
 
@@ -164,7 +173,7 @@ impl Folder {
         let open = || openat(&self.directory, name, flags, Mode::empty());
         // Wait only for files of root, this user or the owner. Workers never wait.
         #[cfg(feature = "publisher")]
-        let opened = match [0, self.user, self.judged.owner].contains(&found.st_uid) {
+        let opened = match [0, self.believed.user(), self.judged.owner].contains(&found.st_uid) {
             true => super::lease::open(found.st_ino, open),
             false => open().map(File::from).map_err(io::Error::from),
         };
@@ -177,7 +186,7 @@ impl Folder {
         };
         let metadata = file.metadata().map_err(failed)?;
         plain(FileType::from_raw_mode(metadata.mode())).map_err(failed)?;
-        let group_writable = judge_file(&path, &metadata, &self.judged, self.user)?;
+        let group_writable = judge_file(&path, &metadata, &self.judged, self.believed)?;
         if access != Access::Read {
             self.refuse_links(&path, &metadata)?;
         }
@@ -208,7 +217,7 @@ impl Folder {
 
     /// Refuses a file with several names if another user could have put it here to be written by this process.
     fn refuse_links(&self, path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
-        let mine = [0, self.user].contains(&self.owner) && !self.is_exposed();
+        let mine = [0, self.believed.user()].contains(&self.owner) && !self.is_exposed();
         if mine || metadata.nlink() <= 1 {
             return Ok(());
         }
@@ -281,7 +290,7 @@ mod change {
             if !found.is_dir() {
                 plain(FileType::from_raw_mode(found.mode())).map_err(failed)?;
             }
-            let group_writable = judge_file(&path, &found, &self.judged, self.user)?;
+            let group_writable = judge_file(&path, &found, &self.judged, self.believed)?;
             Ok(Some((found, group_writable)))
         }
 
@@ -307,7 +316,7 @@ mod change {
             };
             let folder = self.expect_folder(name)?;
             // Another process may have made it in the meantime: its folder keeps its permissions.
-            if made && folder.owner == self.user {
+            if made && folder.owner == self.believed.user() {
                 modes.apply(&folder.directory, mode).map_err(failed)?;
             }
             Ok(folder)

@@ -8,6 +8,7 @@ mod fuse;
 mod holder;
 #[cfg(feature = "publisher")]
 mod lease;
+mod local_users;
 #[cfg(feature = "publisher")]
 mod modes;
 mod namespace;
@@ -21,8 +22,9 @@ mod users;
 pub(crate) use descriptor::{FileId, Stamp, above_standard};
 pub(crate) use directory::{Access, Folder};
 pub(crate) use file_system::{is_layered, is_local};
+pub use local_users::local_user;
 pub(crate) use own_file::OwnFile;
-pub(crate) use trust::{Judged, Step, judge, way};
+pub(crate) use trust::{Believed, Judged, Step, judge, way};
 pub use trust::{Trust, absolute};
 
 #[cfg(feature = "publisher")]

@@ -3,7 +3,7 @@
 //! Every directory on the way must belong to root, to this process's user or to the owner of the store. Everything below a directory that
 //! everybody can write (`/tmp`, an `emptyDir`), symbolic links included, must belong to root or to this process's user and must not be
 //! writable by everybody, since anybody could have put it there. The store's own directory and its files are never accepted when
-//! everybody can write them. In a directory without a sticky bit that everybody can write, anybody can exchange entries of these users with each
+//! everybody can write them. One more user may be named whose files count as this process's own. In a directory without a sticky bit that everybody can write, anybody can exchange entries of these users with each
 //! other: that is accepted with a warning, since Kubernetes makes an `emptyDir` so. A directory that a group can write is accepted with a
 //! warning, and its snapshots are copied instead of mapped. `docs/operations.md` has the table.
 //!
@@ -18,6 +18,7 @@ use super::namespace::is_unmapped;
 use crate::error::{OPEN_STORE, StoreError};
 use crate::text::{printable, shell};
 use rustix::fs::{CWD, Mode, OFlags, openat, readlinkat};
+use rustix::process::geteuid;
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
@@ -41,6 +42,36 @@ const PASS: OFlags = OFlags::PATH;
 /// Without `O_PATH` a link cannot be opened: a path that holds one is refused.
 #[cfg(not(target_os = "linux"))]
 const PASS: OFlags = OFlags::NONBLOCK;
+
+/// The users whose files a process believes wherever they lie: root, its own, and one more if one is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Believed {
+    user: u32,
+    /// The named user, or this process's own.
+    named: u32,
+}
+
+impl Believed {
+    /// For this process. A user who stands for those that the user namespace does not map cannot be named.
+    pub(crate) fn by_process(named: Option<u32>) -> Believed {
+        let user = geteuid().as_raw();
+        let named = named.filter(|named| !is_unmapped(*named)).unwrap_or(user);
+        Believed { user, named }
+    }
+
+    /// This process's user.
+    pub(crate) fn user(self) -> u32 {
+        self.user
+    }
+
+    fn users(self) -> [u32; 3] {
+        [0, self.user, self.named]
+    }
+
+    fn includes(self, owner: u32) -> bool {
+        self.users().contains(&owner)
+    }
+}
 
 /// Users who could change a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,21 +115,18 @@ struct Public {
 
 impl Public {
     /// The warning of a directory without a sticky bit: anybody can rename what lies there, whoever owns it.
-    fn exchangeable(&self, user: u32) -> Option<Trust> {
+    fn exchangeable(&self, believed: Believed) -> Option<Trust> {
         if self.mode & 0o1000 != 0 {
             return None;
         }
-        let whose = match user {
-            0 => "root's".to_owned(),
-            user => format!("root's or user {user}'s"),
-        };
+        let whose = names(&believed.users()).join("'s or ");
         let reason = format!(
-            "{} is writable by everybody and not sticky (mode {:04o}): any user can put another store of {whose} in the place of this one",
+            "{} is writable by everybody and not sticky (mode {:04o}): any user can put another store of {whose}'s in the place of this one",
             printable(&self.path),
             self.mode
         );
         let command = [format!("chmod +t {}", shell(&self.path))];
-        let remedy = match [0, self.owner].contains(&user) {
+        let remedy = match [0, self.owner].contains(&believed.user) {
             true => remedy(&command, &[]),
             false => remedy(&[], &command),
         };
@@ -176,41 +204,42 @@ pub(crate) fn way(path: &Path) -> io::Result<(Vec<Step>, File)> {
     Ok((places.into_iter().map(step).collect(), directory))
 }
 
-/// Judges the directory at `path` for a process of user `user`. The descriptor is that of the judged directory: only for passing through,
+/// Judges the directory at `path` for a process that believes those users. The descriptor is that of the judged directory: only for passing through,
 /// not for reading.
-pub(crate) fn judge(path: &Path, user: u32) -> Result<(Judged, File), StoreError> {
-    judge_as(path, user, true)
+pub(crate) fn judge(path: &Path, believed: Believed) -> Result<(Judged, File), StoreError> {
+    judge_as(path, believed, true)
 }
 
-/// Like [`judge`], for a directory in which a store is to be made: everybody may write it, and it must belong to root or `user`.
+/// Like [`judge`], for a directory in which a store is to be made: everybody may write it, and it must belong to a user who is believed.
 #[cfg(feature = "publisher")]
-pub(crate) fn judge_parent(path: &Path, user: u32) -> Result<(Judged, File), StoreError> {
-    judge_as(path, user, false)
+pub(crate) fn judge_parent(path: &Path, believed: Believed) -> Result<(Judged, File), StoreError> {
+    judge_as(path, believed, false)
 }
 
-fn judge_as(path: &Path, user: u32, is_store: bool) -> Result<(Judged, File), StoreError> {
+fn judge_as(path: &Path, believed: Believed, is_store: bool) -> Result<(Judged, File), StoreError> {
     let failed = |source| StoreError::io(OPEN_STORE, path, source);
     let (places, directory) = walk(path).map_err(|stop| stop.into_error(path))?;
     let Some(last) = places.last().cloned() else {
         return Err(failed(io::ErrorKind::NotFound.into()));
     };
     let (mut warning, mut exchangeable) = (None, None);
-    let mut refusal = Refusal::new(user);
+    let mut refusal = Refusal::new(believed);
     // Nothing is asked of a file system that another user mounted.
-    let has_head = last.mode & 0o002 == 0 || ![0, user].contains(&last.owner) || holds_head(&directory);
+    let has_head = last.mode & 0o002 == 0 || !believed.includes(last.owner) || holds_head(&directory);
     for place in &places {
         let may_be_store = place.mode & 0o1000 == 0 && (has_head || place.id != last.id);
         match &place.public {
             Some(public) => {
                 refusal.judge_public(place, public, may_be_store, &last.path);
-                exchangeable = exchangeable.or_else(|| public.exchangeable(user));
+                exchangeable = exchangeable.or_else(|| public.exchangeable(believed));
             }
             None => {
-                let owner = if is_store { last.owner } else { user };
+                let owner = if is_store { last.owner } else { believed.user };
                 if is_store && place.id == last.id {
                     refusal.judge_mode(place, may_be_store);
                 }
-                refusal.judge(place, &[0, user, owner]);
+                let [root, user, named] = believed.users();
+                refusal.judge(place, &[root, user, named, owner]);
             }
         }
         // If everybody can write it, the group does not matter: its entries were judged.
@@ -241,13 +270,14 @@ pub(crate) fn judge_file(
     path: &Path,
     metadata: &Metadata,
     directory: &Judged,
-    user: u32,
+    believed: Believed,
 ) -> Result<bool, StoreError> {
     let place = Place::new(path.to_owned(), metadata, None);
     // Users who may create files in the directory may own them.
-    let anybody = [0, user, directory.owner, place.owner];
-    let owners = if directory.trust.is_exposed() { &anybody[..] } else { &anybody[..3] };
-    let mut refusal = Refusal::new(user);
+    let [root, user, named] = believed.users();
+    let anybody = [root, user, named, directory.owner, place.owner];
+    let owners = if directory.trust.is_exposed() { &anybody[..] } else { &anybody[..4] };
+    let mut refusal = Refusal::new(believed);
     refusal.judge_entry(&place, owners);
     refusal.result(&place.path)?;
     Ok(place.mode & 0o020 != 0)
@@ -264,7 +294,7 @@ fn holds_head(directory: &File) -> bool {
 
 /// Faults of a path, and the commands that mend them.
 struct Refusal {
-    user: u32,
+    believed: Believed,
     reasons: Vec<String>,
     /// Advice to read before typing any command.
     advice: Vec<String>,
@@ -275,8 +305,14 @@ struct Refusal {
 }
 
 impl Refusal {
-    fn new(user: u32) -> Refusal {
-        Refusal { user, reasons: Vec::new(), advice: Vec::new(), commands: Vec::new(), for_root: Vec::new() }
+    fn new(believed: Believed) -> Refusal {
+        Refusal {
+            believed,
+            reasons: Vec::new(),
+            advice: Vec::new(),
+            commands: Vec::new(),
+            for_root: Vec::new(),
+        }
     }
 
     fn judge(&mut self, place: &Place, owners: &[u32]) {
@@ -355,15 +391,14 @@ impl Refusal {
             self.judge_mode(place, may_be_store);
         }
         let is_nobodys = self.lies_on_nobodys_file_system(place);
-        if is_nobodys || [0, self.user].contains(&place.owner) || self.belongs_to_nobody_here(place) {
+        if is_nobodys || self.believed.includes(place.owner) || self.belongs_to_nobody_here(place) {
             return;
         }
-        let trusted = match self.user {
-            0 => "only root is".to_owned(),
-            user => format!("only root and user {user} are"),
-        };
+        let trusted = names(&self.believed.users());
+        let verb = if trusted.len() == 1 { "is" } else { "are" };
+        let trusted = trusted.join(" and ");
         self.reasons.push(format!(
-            "{} belongs to user {}, and everybody can write {} (mode {mode:04o}), in which {trusted} trusted",
+            "{} belongs to user {}, and everybody can write {} (mode {mode:04o}), in which only {trusted} {verb} trusted",
             printable(&place.path),
             place.owner,
             printable(public),
@@ -375,7 +410,7 @@ impl Refusal {
             ));
         }
         self.add(
-            match self.user {
+            match self.believed.user {
                 0 => NEW_PLACE.to_owned(),
                 user => {
                     let folder = public.join("flagstone");
@@ -398,14 +433,14 @@ impl Refusal {
         let path = printable(&place.path);
         self.reasons.push(format!("{path} is writable by everybody (mode {:04o})", place.mode));
         match may_be_store {
-            true => self.add(format!("chmod o-w {}", shell(&place.path)), place.owner == self.user),
+            true => self.add(format!("chmod o-w {}", shell(&place.path)), place.owner == self.believed.user),
             false => self.advise(NO_STORE.to_owned()),
         }
     }
 
     /// Adds a command, once; `mine`: this user can type it, although not root.
     fn add(&mut self, command: String, mine: bool) {
-        let commands = if mine || self.user == 0 { &mut self.commands } else { &mut self.for_root };
+        let commands = if mine || self.believed.user == 0 { &mut self.commands } else { &mut self.for_root };
         if !commands.contains(&command) {
             commands.push(command);
         }
@@ -662,6 +697,11 @@ fn parts(path: &Path) -> VecDeque<OsString> {
 }
 
 fn one_of(users: &[u32]) -> String {
+    names(users).join(" or ")
+}
+
+/// The users as people call them, each once.
+fn names(users: &[u32]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for user in users {
         let name = if *user == 0 { "root".to_owned() } else { format!("user {user}") };
@@ -669,7 +709,7 @@ fn one_of(users: &[u32]) -> String {
             names.push(name);
         }
     }
-    names.join(" or ")
+    names
 }
 
 #[cfg(all(test, target_os = "linux"))]

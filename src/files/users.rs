@@ -3,6 +3,7 @@
 //! A process that becomes another user asks before that, and never afterwards: the other user could look into `getent`, and act through
 //! the terminal that it has.
 
+use super::local_users::{entry_of, local};
 use rustix::process::geteuid;
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -137,13 +138,8 @@ pub fn group_number(name: &str) -> Option<u32> {
 
 /// The fields of the first entry that matches.
 fn entry(database: &str, key: &str, matches: impl Fn(&[&str]) -> bool) -> Option<Vec<String>> {
-    let find = |text: &str| {
-        let fields =
-            text.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| matches(fields));
-        fields.map(|fields| fields.into_iter().map(str::to_owned).collect::<Vec<_>>())
-    };
-    let local = std::fs::read(format!("/etc/{database}")).unwrap_or_default();
-    find(&String::from_utf8_lossy(&local)).or_else(|| find(&String::from_utf8_lossy(&asked(database, key)?)))
+    entry_of(&local(database), &matches)
+        .or_else(|| entry_of(&String::from_utf8_lossy(&asked(database, key)?), &matches))
 }
 
 /// The answer of the machine's directories. It is kept, so that each is asked once.

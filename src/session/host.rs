@@ -47,4 +47,6 @@ pub struct Settings {
     pub refresh_ms: u64,
     /// Policy for loading snapshots into memory.
     pub map: MapPolicy,
+    /// A user whose store is believed wherever it lies, besides root's and that of this process's user.
+    pub owner: Option<u32>,
 }

@@ -19,7 +19,7 @@ pub use host::{Host, Settings};
 use crate::eval::Switches;
 use crate::key::Key;
 use crate::snapshot::{FlagId, Snapshot};
-use crate::store::{MapPolicy, Reader, View};
+use crate::store::{MapPolicy, Reader, ReaderOptions, View};
 use pinned::Pinned;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -499,7 +499,7 @@ impl<H: Host> Session<H> {
         self.counting.forget();
         if H::HAS_THREADS
             && self.open.is_some()
-            && let Ok(opened) = stores::open(&self.chosen, self.map(), &self.host)
+            && let Ok(opened) = stores::open(&self.chosen, self.options(), &self.host)
         {
             self.replace(Some(opened));
         }
@@ -534,7 +534,7 @@ impl<H: Host> Session<H> {
     /// Opens the chosen store. If the code of a request named it, the store itself must lie where the host allows: the path may have been
     /// led elsewhere since it was judged.
     fn open_chosen(&self) -> Result<OpenStore, String> {
-        let opened = stores::open(&self.chosen, self.map(), &self.host)?;
+        let opened = stores::open(&self.chosen, self.options(), &self.host)?;
         let directory = &opened.location.directory;
         if self.host.settings().store.is_empty() && !self.host.allows(directory) {
             let named = String::from_utf8_lossy(&self.chosen);
@@ -543,13 +543,15 @@ impl<H: Host> Session<H> {
         Ok(opened)
     }
 
-    /// Policy for mapping snapshots. Where the pin moves, the head is watched, and nothing would tell in time of a mapping that is cut
+    /// Options of readers. Where the pin moves, the head is watched, and nothing would tell in time of a mapping that is cut
     /// short: there they are copied, unless the settings say otherwise.
-    fn map(&self) -> MapPolicy {
-        match self.host.settings().map {
+    fn options(&self) -> ReaderOptions {
+        let settings = self.host.settings();
+        let map = match settings.map {
             MapPolicy::Auto if self.long_lived => MapPolicy::Private,
             map => map,
-        }
+        };
+        ReaderOptions { map, owner: settings.owner, ..ReaderOptions::default() }
     }
 
     /// Judges a path with symbolic links again, and opens the store that it leads to now: a release was switched. The store before stays
@@ -561,7 +563,7 @@ impl<H: Host> Session<H> {
             return;
         }
         self.retry_at = clock + RETRY_MS;
-        let opened = match stores::locate(&self.chosen) {
+        let opened = match stores::locate(&self.chosen, self.host.settings().owner) {
             Ok(location) if location == *open.location => {
                 self.error = None;
                 return;

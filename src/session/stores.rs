@@ -2,7 +2,7 @@
 
 use super::Host;
 use crate::error::{StoreError, missing_store};
-use crate::store::{Location, MapPolicy, Reader, ReaderOptions, ReaderStatus};
+use crate::store::{Location, Reader, ReaderOptions, ReaderStatus};
 use parking_lot::Mutex;
 use std::ffi::OsStr;
 use std::io;
@@ -19,9 +19,9 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(1);
 
 static OPEN: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
 
-/// A reader, keyed by the judged location and the map policy: threads may be set to map differently.
+/// A reader, keyed by the judged location and the options: threads may be set to map differently.
 struct Entry {
-    map: MapPolicy,
+    options: ReaderOptions,
     forks: u32,
     opened: OpenStore,
 }
@@ -39,12 +39,15 @@ pub(super) struct OpenStore {
 /// # Errors
 ///
 /// The reason why it cannot be used, for status and the log.
-pub(super) fn open(path: &[u8], map: MapPolicy, host: &impl Host) -> Result<OpenStore, String> {
-    let location = locate(path)?;
+pub(super) fn open(path: &[u8], options: ReaderOptions, host: &impl Host) -> Result<OpenStore, String> {
+    let location = locate(path, options.owner)?;
     let forks = host.forks();
-    let Some(mut open) = OPEN.try_lock_for(LOCK_TIMEOUT) else { return opened(path, location, map, host) };
-    let known =
-        |entry: &Entry| *entry.opened.location == location && entry.map == map && entry.forks == forks;
+    let Some(mut open) = OPEN.try_lock_for(LOCK_TIMEOUT) else {
+        return opened(path, location, options, host);
+    };
+    let known = |entry: &Entry| {
+        *entry.opened.location == location && entry.options == options && entry.forks == forks
+    };
     // The one used last stands last.
     if let Some(found) = open.iter().rposition(known) {
         let entry = open.remove(found);
@@ -52,11 +55,11 @@ pub(super) fn open(path: &[u8], map: MapPolicy, host: &impl Host) -> Result<Open
         open.push(entry);
         return Ok(opened);
     }
-    let opened = opened(path, location, map, host)?;
+    let opened = opened(path, location, options, host)?;
     if open.len() >= MAX_OPEN {
         open.remove(0);
     }
-    open.push(Entry { map, forks, opened: opened.clone() });
+    open.push(Entry { options, forks, opened: opened.clone() });
     Ok(opened)
 }
 
@@ -65,18 +68,22 @@ pub(super) fn open(path: &[u8], map: MapPolicy, host: &impl Host) -> Result<Open
 /// # Errors
 ///
 /// The reason why it leads to no directory, or to one that is not trusted.
-pub(super) fn locate(path: &[u8]) -> Result<Location, String> {
+pub(super) fn locate(path: &[u8], owner: Option<u32>) -> Result<Location, String> {
     if !crate::has_room() {
         return Err("the process may have no more memory (`ulimit -v`, LimitAS= of the unit)".to_owned());
     }
     let given = Path::new(OsStr::from_bytes(path));
-    Location::of(given).map_err(|error| refusal(given, &error))
+    Location::of(given, owner).map_err(|error| refusal(given, &error))
 }
 
-fn opened(path: &[u8], location: Location, map: MapPolicy, host: &impl Host) -> Result<OpenStore, String> {
+fn opened(
+    path: &[u8],
+    location: Location,
+    options: ReaderOptions,
+    host: &impl Host,
+) -> Result<OpenStore, String> {
     host.watch_forks();
     let given = Path::new(OsStr::from_bytes(path));
-    let options = ReaderOptions { map, ..ReaderOptions::default() };
     let reader = Arc::new(Reader::open(given, options).map_err(|error| refusal(given, &error))?);
     let ReaderStatus { directory, environment, .. } = reader.status();
     // The path may have been switched since it was judged.

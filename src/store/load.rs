@@ -314,7 +314,7 @@ impl Loader {
 
     /// That generation, if its snapshot lies beside this head.
     fn by_name(&self, generation: u64) -> Result<Option<(u64, ContentId)>, StoreError> {
-        let store = Folder::store(&self.directory.path)?;
+        let store = Folder::believing(&self.directory.path, self.options.owner)?;
         let named = kept(&store, generation)?;
         let head = store.path().join(HEAD);
         match store.entry_id(HEAD).map_err(|source| StoreError::io("look at the head", &head, source))? {
@@ -631,7 +631,7 @@ impl Loader {
 
     /// Opens the file that took the head's place, if it is a head for the same environment.
     fn accept_head(&self) -> Result<HeadFile, StoreError> {
-        let file = head_file(&Folder::store(&self.directory.path)?, Access::Read)?;
+        let file = head_file(&Folder::believing(&self.directory.path, self.options.owner)?, Access::Read)?;
         let (found, expected) = (&file.identity.environment, &self.identity.environment);
         if found == expected {
             return Ok(file);
@@ -777,7 +777,7 @@ impl Loader {
             return Err(StoreError::io("load one of", &path, io::ErrorKind::OutOfMemory.into()).into());
         }
         // Judged again: the path may have been opened to others meanwhile.
-        let mut store = Folder::store(&self.directory.path)?;
+        let mut store = Folder::believing(&self.directory.path, self.options.owner)?;
         store.expose(&self.trust);
         let trust = &store.judged().trust;
         // What it was by the path that was given stays: that may lead here by a link.

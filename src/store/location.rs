@@ -3,8 +3,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 
 use crate::error::StoreError;
-use crate::files::{Trust, judge};
-use rustix::process::geteuid;
+use crate::files::{Believed, Trust, judge};
 use std::path::{Path, PathBuf};
 
 /// The directory that a path leads to, and whether others could lead it elsewhere.
@@ -20,13 +19,13 @@ pub struct Location {
 }
 
 impl Location {
-    /// Judges every directory on the path, for this process's user. Opens no file.
+    /// Judges every directory on the path, for this process's user and one more that it believes. Opens no file.
     ///
     /// # Errors
     ///
     /// When there is no directory, or others could change the target of the path.
-    pub fn of(path: &Path) -> Result<Location, StoreError> {
-        let (judged, _) = judge(path, geteuid().as_raw())?;
+    pub fn of(path: &Path, owner: Option<u32>) -> Result<Location, StoreError> {
+        let (judged, _) = judge(path, Believed::by_process(owner))?;
         Ok(Location { directory: judged.path, trust: judged.trust })
     }
 }

@@ -55,7 +55,7 @@ impl Reader {
         if !has_room() {
             return Err(StoreError::io("open the store", directory, io::ErrorKind::OutOfMemory.into()));
         }
-        let store = Folder::store(directory)?;
+        let store = Folder::believing(directory, options.owner)?;
         let file = head_file(&store, Access::Read)?;
         let head = map_head(store.path(), &file, false)?;
         let loader = Loader::new(store.judged().clone(), file, head, options, monotonic_now());

@@ -11,6 +11,8 @@ $run = fn (array $settings) => php($ask, ['flagstone.store' => $store] + $settin
 $map = fn (string $value) => php('echo flagstone_status()["map"];', ['flagstone.store' => $store, 'flagstone.map' => $value]);
 foreach ([
     ['flagstone.map', 'privat', 'auto, private or shared'],
+    ['flagstone.owner', 'nobody-has-this-name', "a user's number, or a name of /etc/passwd"],
+    ['flagstone.owner', '4294967295', "a user's number, or a name of /etc/passwd"],
     ['flagstone.telemetry', 'tmp/counters', "On, Off, or a directory's absolute path"],
     ['flagstone.refresh', 'abc', 'seconds from 0 to 86400'],
     ['flagstone.refresh', '-1', 'seconds from 0 to 86400'],
@@ -28,7 +30,7 @@ same('what a terminal would obey', true, str_contains($run(['flagstone.map' => "
 foreach ([
     ['flagstone.map', 'PRIVATE'], ['flagstone.map', 'Auto'], ['flagstone.map', ' shared '], ['flagstone.map', ''], ['flagstone.telemetry', 'OFF'], ['flagstone.telemetry', 'Yes'],
     ['flagstone.telemetry', ''], ['flagstone.refresh', ' 2 '], ['flagstone.refresh', ''], ['flagstone.refresh', '0.5'], ['flagstone.allow_override', 'CLI'], ['flagstone.allow_override', ''],
-    ['flagstone.store', $store],
+    ['flagstone.store', $store], ['flagstone.owner', ''], ['flagstone.owner', ' www-data '], ['flagstone.owner', '33'],
 ] as [$setting, $value]) {
     same("$setting=$value", "\nstatus: none", $run([$setting => $value]));
 }

@@ -15,6 +15,8 @@ final class SettingsTest extends TestCase
         $warning = fn (string $setting, string $value) => self::php("echo flagstone_status()['warning'] ?? 'none';", ['flagstone.store' => $store, $setting => $value]);
         foreach ([
             ['flagstone.map', 'privat', 'auto, private or shared'],
+            ['flagstone.owner', 'nobody-has-this-name', "a user's number, or a name of /etc/passwd"],
+            ['flagstone.owner', '4294967295', "a user's number, or a name of /etc/passwd"],
             ['flagstone.telemetry', 'tmp/counters', "On, Off, or a directory's absolute path"],
             ['flagstone.refresh', 'abc', 'seconds from 0 to 86400'],
             ['flagstone.refresh', '100000', 'seconds from 0 to 86400'],
@@ -22,7 +24,7 @@ final class SettingsTest extends TestCase
         ] as [$setting, $value, $expected]) {
             self::assertSame("$setting is \"$value\", expected $expected; it is ignored", $warning($setting, $value), $setting);
         }
-        foreach ([['flagstone.map', 'PRIVATE'], ['flagstone.map', ''], ['flagstone.telemetry', ' OFF '], ['flagstone.telemetry', '/dev/shm'], ['flagstone.refresh', ''], ['flagstone.refresh', ' 2 '], ['flagstone.allow_override', 'CLI']] as [$setting, $value]) {
+        foreach ([['flagstone.owner', ''], ['flagstone.owner', ' www-data '], ['flagstone.owner', '33'], ['flagstone.map', 'PRIVATE'], ['flagstone.map', ''], ['flagstone.telemetry', ' OFF '], ['flagstone.telemetry', '/dev/shm'], ['flagstone.refresh', ''], ['flagstone.refresh', ' 2 '], ['flagstone.allow_override', 'CLI']] as [$setting, $value]) {
             self::assertSame('none', $warning($setting, $value), "$setting=$value");
         }
     }

@@ -169,7 +169,8 @@ fn act(what: &str, path: &Path) -> Result<String, StoreError> {
             Ok(format!("migrated {migrated:?}"))
         }
         "judge" => {
-            let reader = match Reader::open(path, ReaderOptions::default()) {
+            let options = ReaderOptions { owner: variable("OWNER").parse().ok(), ..ReaderOptions::default() };
+            let reader = match Reader::open(path, options) {
                 Ok(reader) => reader,
                 Err(error) => return Ok(format!("refused: {error}")),
             };

@@ -59,14 +59,16 @@ foreach ($cases as $number => $row) {
     $variables = "D=$d DEPLOY=" . USERS['deploy'] . ' WORKER=' . USERS['worker'] . ' STRANGER=' . USERS['stranger'] . ' TEAM=' . TEAM;
     $must("cd $d && $variables sh -ec " . escapeshellarg($make));
     // The longer names first.
-    $wanted = array_map(static fn (string $text): string => strtr($text, ['$DEPLOY' => (string) USERS['deploy'], '$WORKER' => (string) USERS['worker'],
-        '$STRANGER' => (string) USERS['stranger'], '$TEAM' => (string) TEAM, '$D' => $d]), $row['says']);
+    $filled = static fn (string $text): string => strtr($text, ['$DEPLOY' => (string) USERS['deploy'], '$WORKER' => (string) USERS['worker'],
+        '$STRANGER' => (string) USERS['stranger'], '$TEAM' => (string) TEAM, '$D' => $d]);
+    $wanted = array_map($filled, $row['says']);
     $user = USERS[$as];
     $asUser = $user === 0 ? '' : "setpriv --reuid $user --regid $user --clear-groups ";
     $asUser .= isset($row['within']) ? "$row[within] " : '';
     $store = escapeshellarg("$d/$open");
     $found = [];
     foreach ($sides as $side => $options) {
+        $options .= isset($row['owner']) ? ' -d flagstone.owner=' . $filled($row['owner']) : '';
         [$code, $output] = $run("cd / && $asUser" . escapeshellarg(PHP_BINARY) . " -n -d error_log=/dev/null -d display_errors=1 $options $base/check.php --ask $store");
         $found[$side] = json_decode($output, true) ?? ['on' => null, 'warning' => '', 'error' => "exit code $code: $output"];
     }
@@ -74,7 +76,10 @@ foreach ($cases as $number => $row) {
     $json = json_decode($output, true);
     $output .= file_get_contents("$base/stderr");
     $problem = $json['error'] ?? null;
-    $found['command'] = ['on' => $code === 0 && $problem === null, 'warning' => $json['permissions'] ?? '', 'error' => (string) ($problem ?? $output)];
+    // The command knows no php.ini.
+    if (!isset($row['owner'])) {
+        $found['command'] = ['on' => $code === 0 && $problem === null, 'warning' => $json['permissions'] ?? '', 'error' => (string) ($problem ?? $output)];
+    }
     foreach ($found as $side => ['on' => $on, 'warning' => $warning, 'error' => $error]) {
         ++$asked;
         // Root's command becomes the store's owner first, and judges as that user does.

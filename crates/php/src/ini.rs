@@ -6,6 +6,7 @@
 
 use crate::globals::Globals;
 use crate::php;
+use engine::files::local_user;
 use engine::session;
 use engine::store::MapPolicy;
 use engine::telemetry::DIRECTORY;
@@ -56,6 +57,7 @@ impl Settings {
                 telemetry: Some(DIRECTORY.into()),
                 refresh_ms: REFRESH_MS,
                 map: MapPolicy::Auto,
+                owner: None,
             },
             allow_override: None,
             refused: REFUSED_BY_PHP_INI.lock().clone(),
@@ -113,8 +115,9 @@ struct Directive {
     modifiable: u8,
 }
 
-static INI: IniEntryDefs<6> = IniEntryDefs::new([
+static INI: IniEntryDefs<7> = IniEntryDefs::new([
     entry(c"flagstone.store", c"", set_store),
+    entry(c"flagstone.owner", c"", set_owner),
     entry(c"flagstone.telemetry", c"On", set_telemetry),
     entry(c"flagstone.refresh", c"1", set_refresh),
     entry(c"flagstone.map", c"auto", set_map),
@@ -263,6 +266,13 @@ pub(crate) fn notice_refused(globals: &mut Globals) {
 on_modify!(set_store, "flagstone.store", "an absolute path", |settings, value| {
     // A relative path is refused where it is opened.
     settings.session.store = if value.trim_ascii().is_empty() { Vec::new() } else { value.to_vec() };
+    Some(())
+});
+on_modify!(set_owner, "flagstone.owner", "a user's number, or a name of /etc/passwd", |settings, value| {
+    settings.session.owner = match value.trim_ascii() {
+        b"" => None,
+        name => Some(local_user(std::str::from_utf8(name).ok()?)?),
+    };
     Some(())
 });
 on_modify!(
