@@ -70,6 +70,8 @@ fn status(route: &Route, collected: &Collected, is_unknown: bool) -> u16 {
 
 /// Leaves a part of a list, and says which.
 fn take_part(document: &mut Value, page: Page, part: &Part) {
+    // A command that leaves out what no page up to this one has says how many there are.
+    let total = document["total"].as_u64();
     let Some(items) = document.get_mut(page.member).and_then(Value::as_array_mut) else { return };
     let mut found = std::mem::take(items);
     if let (Some(member), Some(q)) = (page.searched, &part.q) {
@@ -79,7 +81,7 @@ fn take_part(document: &mut Value, page: Page, part: &Part) {
     if page.newest_first {
         found.reverse();
     }
-    let total = found.len();
+    let total = total.unwrap_or(found.len() as u64);
     items.extend(found.into_iter().skip(part.offset).take(part.limit));
     document["page"] = json!({ "total": total, "offset": part.offset, "limit": part.limit });
 }

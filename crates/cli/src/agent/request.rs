@@ -303,6 +303,9 @@ impl Typed {
         if known("memory").is_some() {
             arguments.push(with_path("--memory=", memory));
         }
+        if route.page.is_some() && known("limit").is_some() {
+            arguments.push(format!("--limit={}", part.offset.saturating_add(part.limit)).into());
+        }
         let option = route.text.and_then(|input| input.argument).filter(|argument| *argument != "-");
         arguments.extend(option.map(OsString::from));
         arguments.push("--".into());

@@ -145,8 +145,11 @@ pub struct Audit {
     /// Only from then on: 2026-11-20, 2026-11-20T08:00:00Z, or 24h, 7d back
     #[arg(long, value_name = "T", value_parser = since)]
     pub since: Option<i64>,
+    /// Only the newest N of these
+    #[arg(long, value_name = "N")]
+    pub limit: Option<usize>,
     /// Verify and list nothing
-    #[arg(long, conflicts_with_all = ["flag", "since"])]
+    #[arg(long, conflicts_with_all = ["flag", "since", "limit"])]
     pub verify: bool,
 }
 

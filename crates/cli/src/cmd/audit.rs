@@ -9,16 +9,22 @@ use flagstone::audit::Record;
 use flagstone::publish::{AuditCheck, Store};
 use flagstone::{answer_history, audit, time};
 use serde_json::json;
+use std::collections::VecDeque;
 
 pub fn run(arguments: &Arguments, command: &Audit, output: &mut Output) -> Outcome {
     let store = store_view::store(arguments)?;
     let keys = command.flag.as_deref().map(|flag| keys(&store, flag));
     let progress = Progress::begin("verifying the audit trail".to_owned());
-    let (mut records, mut times) = (Vec::new(), Vec::new());
+    let limit = command.limit.unwrap_or(usize::MAX);
+    let (mut records, mut places, mut times) = (VecDeque::new(), Vec::new(), Vec::new());
     let check = store.read_audit(|record| {
         times.push(time::parse_rfc3339(record.at.as_bytes()).unwrap_or_default());
         if !command.verify && concerns(keys.as_deref(), &record) {
-            records.push((times.len() - 1, record));
+            places.push(times.len() - 1);
+            records.push_back((times.len() - 1, record));
+            if records.len() > limit {
+                records.pop_front();
+            }
         }
     });
     let check = check.map_err(Failure::asking)?;
@@ -29,10 +35,12 @@ pub fn run(arguments: &Arguments, command: &Audit, output: &mut Output) -> Outco
         command.since.is_none_or(|since| ordered.get(place).is_none_or(|(at, _)| *at >= since))
     };
     records.retain(|(place, _)| recent(*place));
+    let total = places.into_iter().filter(|place| recent(*place)).count();
     let wrong =
         records.iter().filter(|(place, _)| ordered.get(*place).is_some_and(|(_, fits)| !fits)).count();
+    let older = total - records.len();
     let records: Vec<Record> = records.into_iter().map(|(_, record)| record).collect();
-    if let Some(flag) = command.flag.as_ref().filter(|_| records.is_empty() && command.since.is_none()) {
+    if let Some(flag) = command.flag.as_ref().filter(|_| total == 0 && command.since.is_none()) {
         let served = store_view::served(arguments, output)?;
         if served.snapshot.find(flag.as_bytes()).is_none() {
             let unknown = store_view::unknown_flag(&served.snapshot, served.view.generation, flag);
@@ -41,6 +49,9 @@ pub fn run(arguments: &Arguments, command: &Audit, output: &mut Output) -> Outco
                 unknown.problem, unknown.hint
             )));
         }
+    }
+    if older > 0 {
+        output.line(output.paint(DIM, format!("{} before these", display::counted(older as u64, "record"))));
     }
     for record in &records {
         print_record(record, keys.as_deref(), output);
@@ -61,6 +72,7 @@ pub fn run(arguments: &Arguments, command: &Audit, output: &mut Output) -> Outco
         "first_bad": check.first_bad,
         "torn_end": check.torn_end,
         "wrong_clocks": wrong,
+        "total": total,
         "trail": (!command.verify).then_some(&records),
     }));
     Ok(if check.first_bad.is_none() { Exit::Yes } else { Exit::No })

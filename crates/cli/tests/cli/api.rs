@@ -419,6 +419,30 @@ fn a_kill_by_the_socket_turns_a_flag_off_and_names_who_claimed_it() {
     assert_eq!((actor["user"].as_str(), &actor["claimed"]), (Some("www-data"), &Value::Null));
 }
 
+/// The agent held every record of the trail in memory for each page.
+#[test]
+fn a_page_of_the_trail_has_its_records_and_the_number_of_all() {
+    let api = Api::with_policy(&json!({}));
+    for number in 1..=5 {
+        api.ask(ROOT, "POST", "/v1/note", &json!({ "text": format!("note {number}") })).gives(200);
+    }
+    let reasons = |answer: Value| {
+        let trail = answer["trail"].as_array().unwrap().clone();
+        trail.into_iter().map(|record| record["reason"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let page = api.get("/v1/audit?limit=2&offset=1").gives(200).json();
+    let total = page["page"]["total"].as_u64().unwrap();
+    assert!(total > 5 && page["records"] == total && page["ok"] == true, "{page}");
+    assert_eq!(reasons(page), ["note 4", "note 3"]);
+    let newest = api.shop.run(["audit", "--limit", "2", "--json"]).exits(0).json();
+    assert_eq!(
+        (newest["total"].as_u64(), reasons(newest)),
+        (Some(total), vec!["note 4".into(), "note 5".into()])
+    );
+    let told = api.shop.run(["audit", "--limit", "2"]).exits(0).out;
+    assert!(told.starts_with(&format!("{} records before these", total - 2)), "{told}");
+}
+
 #[test]
 fn a_change_that_would_ask_is_refused_with_the_question_and_made_with_yes() {
     let api = Api::with(&json!({}));
