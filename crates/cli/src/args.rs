@@ -22,6 +22,7 @@ use flagstone::definition::nearest;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// Feature flags answered from a memory-mapped snapshot: ask a store, or change it.
 #[derive(Debug, Parser)]
@@ -282,7 +283,10 @@ fn meant_emergency(error: &clap::Error) -> bool {
 
 /// The arguments, or what is wrong with them.
 fn read(typed: Vec<OsString>) -> Result<Arguments, clap::Error> {
-    let mut command = command().arg(relayed());
+    // Building it takes longer than reading a request by it.
+    static PARSER: OnceLock<Mutex<clap::Command>> = OnceLock::new();
+    let parser = PARSER.get_or_init(|| Mutex::new(command().arg(relayed())));
+    let mut command = parser.lock().unwrap_or_else(PoisonError::into_inner);
     let mut matches = command.try_get_matches_from_mut(typed)?;
     let relayed: Option<String> = matches.remove_one("relayed");
     refused_values::check(&mut command, &matches, relayed.is_some())?;
