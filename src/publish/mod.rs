@@ -1,6 +1,7 @@
 //! Everything that changes a store, or reads it as those do who change it.
 
 mod agent_config;
+mod agent_counts;
 mod believed;
 mod change_options;
 mod commit;
@@ -31,6 +32,7 @@ mod verify;
 mod went_back;
 
 pub use agent_config::{AgentConfig, Asker, Policy, Readers, Right, Who};
+pub use agent_counts::AgentCounts;
 pub use believed::{BelievedUsers, TelemetryConfig, UserId};
 pub use change_options::{Change, FileOptions, Published, RecordOutcome, Release, SwitchOutcome};
 pub use config::{Config, Machine, MachineName, Share};

@@ -12,7 +12,7 @@ use super::socket::Socket;
 use crate::output::Output;
 use crate::{display, identity};
 use flagstone::audit::Actor;
-use flagstone::publish::{AgentConfig, Asker, Policy, Readers, Right};
+use flagstone::publish::{AgentConfig, AgentCounts, Asker, Policy, Readers, Right};
 use flagstone::store::{Reader, ReaderOptions, View};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
@@ -73,6 +73,7 @@ pub struct Agent {
     emergencies: Arc<Semaphore>,
     /// The number of changes that run.
     changing: AtomicUsize,
+    counts: Mutex<AgentCounts>,
 }
 
 /// The policy, and when it was read.
@@ -108,12 +109,18 @@ impl Agent {
             changes: Arc::new(Semaphore::new(MAX_RUNNING_CHANGES)),
             emergencies: Arc::new(Semaphore::new(MAX_RUNNING_EMERGENCIES)),
             changing: AtomicUsize::new(0),
+            counts: Mutex::default(),
         }
     }
 
     /// True while a change runs, which should end before the process does.
     pub fn is_changing(&self) -> bool {
         self.changing.load(Ordering::SeqCst) > 0
+    }
+
+    /// What was counted since the agent began.
+    pub fn counts(&self) -> AgentCounts {
+        locked(&self.counts).clone()
     }
 
     /// Makes the socket, once that can be done, and serves it for as long as the process lives.
@@ -178,9 +185,11 @@ impl Agent {
         let privileged = asker.uid == 0 || owner == Some(asker.uid);
         match self.limits.connect(asker.uid, privileged, Instant::now()) {
             Some(counted) => {
+                locked(&self.counts).connections += 1;
                 tokio::spawn(Arc::clone(self).connection(stream, Arc::new(asker), counted));
             }
             None => {
+                locked(&self.counts).refused_connections += 1;
                 // Best effort: it fits into the socket's buffer.
                 let _ = stream.try_write(
                     b"HTTP/1.1 429 Too Many Requests\r\ncontent-type: application/json\r\nretry-after: 1\r\nconnection: close\r\n\
@@ -213,6 +222,29 @@ impl Agent {
     }
 
     async fn answer(self: &Arc<Agent>, asker: &Asker, request: Request<Incoming>) -> Answer {
+        let mut holder = None;
+        let answer = self.answer_by_route(asker, request, &mut holder).await;
+        let right = match holder {
+            Some(Holder::Of(right)) => right.to_string(),
+            Some(Holder::Owner) => "owner".to_owned(),
+            None => "none".to_owned(),
+        };
+        *locked(&self.counts)
+            .answers
+            .entry(right)
+            .or_default()
+            .entry(answer.status().as_u16())
+            .or_default() += 1;
+        answer
+    }
+
+    /// Answers, and says who may ask for the route, if there is one.
+    async fn answer_by_route(
+        self: &Arc<Agent>,
+        asker: &Asker,
+        request: Request<Incoming>,
+        holder: &mut Option<Holder>,
+    ) -> Answer {
         let token = || self.token();
         let path = match segments(request.uri().path()) {
             Ok(path) => path,
@@ -234,6 +266,7 @@ impl Agent {
             answer.headers_mut().extend(HeaderValue::from_str(&methods).map(|value| (ALLOW, value)));
             return answer;
         };
+        *holder = Some(route.holder);
         let policy = self.policy().await;
         if let Some(refused) = refused(&policy, asker, route).await {
             return respond(refused, token());

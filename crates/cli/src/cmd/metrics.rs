@@ -26,6 +26,7 @@ pub fn run(arguments: &Arguments, command: &Memory, output: &mut Output) -> Outc
     of_guard(&store, &mut text);
     of_plans(&store, &mut text);
     of_conflicts(&store, &mut text);
+    of_agent(&store, &mut text);
     of_trail(&store, &mut text);
     let known: Vec<_> = seen.view.snapshot.iter().flat_map(|snapshot| counts.of(snapshot)).collect();
     of_answers(&known, &mut text);
@@ -118,6 +119,25 @@ fn of_conflicts(store: &Store, text: &mut Text) {
     let Ok(conflicts) = store.open_conflicts() else { return };
     let help = "Fields that a file and somebody where the flag runs changed differently, and nobody settled";
     gauge(text, "flagstone_conflicts", help, conflicts.len());
+}
+
+/// What the agent answered until it said so last, at most a minute ago while it runs.
+fn of_agent(store: &Store, text: &mut Text) {
+    let Ok(Some(counts)) = store.agent_counts() else { return };
+    text.family(
+        "flagstone_agent_requests",
+        Kind::Counter,
+        "Requests by the right that they need, and status",
+    );
+    for (right, answers) in &counts.answers {
+        for (status, count) in answers {
+            text.sample("_total", &[("right", right), ("status", &status.to_string())], count);
+        }
+    }
+    let help = "Connections to the agent, and those that were one too many";
+    text.family("flagstone_agent_connections", Kind::Counter, help);
+    text.sample("_total", &[("served", "yes")], counts.connections);
+    text.sample("_total", &[("served", "no")], counts.refused_connections);
 }
 
 fn of_plans(store: &Store, text: &mut Text) {

@@ -136,7 +136,7 @@ pub fn run(arguments: &Arguments, command: &Run, output: &mut Output) -> Outcome
         )));
     }
     let no_thread = |error| Failure::Unknown(format!("no thread can be started: {error}"));
-    notifying(directory.clone(), output.of_daemon()).map_err(no_thread)?;
+    notifying(directory.clone(), Arc::clone(&agent), output.of_daemon()).map_err(no_thread)?;
     agent::serve(&agent, socket).map_err(no_thread)?;
     let mut guard = None;
     if !command.no_guard {
@@ -193,6 +193,8 @@ pub fn run(arguments: &Arguments, command: &Run, output: &mut Output) -> Outcome
             while is_busy() && Instant::now() < until {
                 sleep(SLICE);
             }
+            // Best effort, for metrics alone.
+            let _ = identity::open(&directory).and_then(|store| store.keep_agent_counts(&agent.counts()));
             output.line("stopped");
             return Ok(Exit::Yes);
         }
@@ -235,7 +237,7 @@ fn read_config(directory: &Path, agent: &Agent, output: &mut Output) {
 
 /// Sends events to endpoints, beside the plans: a hanging endpoint holds up no plan. It ends with the process, at any moment. A store that
 /// cannot be opened is reported by the plans.
-fn notifying(directory: PathBuf, mut output: Output) -> Result<(), Error> {
+fn notifying(directory: PathBuf, agent: Arc<Agent>, mut output: Output) -> Result<(), Error> {
     let tells = move || {
         let mut told: Vec<String> = Vec::new();
         let mut said: Option<Instant> = None;
@@ -246,6 +248,7 @@ fn notifying(directory: PathBuf, mut output: Output) -> Result<(), Error> {
                 Ok(store) if said.is_none_or(|at| at.elapsed() >= DAEMON_SAYS) => {
                     // Best effort, for metrics alone.
                     let _ = store.daemon_runs(flagstone::time::now());
+                    let _ = store.keep_agent_counts(&agent.counts());
                     said = Some(Instant::now());
                     continue;
                 }

@@ -419,6 +419,28 @@ fn a_kill_by_the_socket_turns_a_flag_off_and_names_who_claimed_it() {
     assert_eq!((actor["user"].as_str(), &actor["claimed"]), (Some("www-data"), &Value::Null));
 }
 
+#[test]
+fn metrics_have_what_the_agent_answered_by_right_and_status() {
+    let mut api = Api::with_policy(&json!({}));
+    for _ in 0..3 {
+        api.get("/v1/token").gives(200);
+    }
+    api.get("/v2").gives(404);
+    api.ask(user(33), "POST", "/v1/flags/search/kill", &json!({ "reason": "slow" })).gives(403);
+    let id = rustix::process::Pid::from_raw(api.agent.id().cast_signed()).unwrap();
+    rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+    api.agent.wait().unwrap();
+    let metrics = api.shop.run(["metrics"]).exits(0).out;
+    for line in [
+        "flagstone_agent_requests_total{right=\"view\",status=\"200\"} 3",
+        "flagstone_agent_requests_total{right=\"none\",status=\"404\"} 1",
+        "flagstone_agent_requests_total{right=\"kill\",status=\"403\"} 1",
+        "flagstone_agent_connections_total{served=\"no\"} 0",
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line} in {metrics}");
+    }
+}
+
 /// The agent held every record of the trail in memory for each page.
 #[test]
 fn a_page_of_the_trail_has_its_records_and_the_number_of_all() {
