@@ -472,11 +472,13 @@ final class Process
                 }
             });
         } catch (\Error $error) {
-            if (\preg_match('/^Call to undefined function (?:.*\\\\)?(\w+)\(\)$/D', $error->getMessage(), $found) !== 1) {
+            $message = $error->getMessage();
+            if (!\str_starts_with($message, 'Call to undefined function ')) {
                 throw $error;
             }
+            $function = \substr((string) \strrchr(\strtr($message, ' ', '\\'), '\\'), 1);
             self::$store = null;
-            self::$error = "the polyfill cannot work without $found[1](), which disable_functions in php.ini names; take it out of there, or install the extension";
+            self::$error = "the polyfill cannot work without $function, which disable_functions in php.ini names; take it out of there, or install the extension";
         }
         $store = self::$store;
         self::releaseHeld();

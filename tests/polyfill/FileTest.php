@@ -201,6 +201,23 @@ final class FileTest extends TestCase
         Process::useFile(null);
     }
 
+    public function test_a_limit_of_regular_expressions_refuses_no_file(): void
+    {
+        // Keys, times and tokens were matched by patterns, which find nothing then: every file was refused.
+        $flag = '{"rollout": {"percentage": 100.0000000000000000, "by": "user_id"}, "guard": {"window": "5m"}, "description": "\u003a 12345678901234567890"}';
+        $plan = '{"rollout": {"percentage": 0}, "plan": {"stages": [{"percentage": 10, "soak": "7d"}]}, "rules": [{"when": {"attribute": "plan", "eq": "pro"}}]}';
+        $good = '{"flags": {"portal": ' . $flag . ', "planned": ' . $plan . '}, "environments": {"staging": {}}}';
+        $texts = [$good];
+        foreach (['"portal"' => '"por tal"', '"5m"' => '"m"', '100.0' => '100.0001', '"planned"' => '"portal"', '"staging"' => '"Staging"', '{}}}' => "{}},\xC3\xA9\xFF}", '"pro"' => 'é0 pro', '"7d"' => "'7d'", '"plan",' => '"\x",'] as $sound => $fault) {
+            $texts[] = str_replace($sound, $fault, $good);
+        }
+        $code = '$said = []; foreach (unserialize(file_get_contents(' . var_export($list = self::definitions(serialize($texts)), true) . ')) as $number => $text) { file_put_contents($file = "' . $list . '.$number", $text);'
+            . 'Flagstone\Polyfill\Process::useFile($file); $said[] = flagstone_status()["last_error"] ?? +feature_enabled("portal"); } echo serialize($said);';
+        $said = unserialize(self::php($code, ['pcre.backtrack_limit' => '0']));
+        self::assertSame([1, count($texts)], [$said[0], count(array_unique($said))], var_export($said, true));
+        self::assertSame(unserialize(self::php($code)), $said);
+    }
+
     /** Lists in each other. */
     private static function lists(int $levels): array
     {

@@ -55,7 +55,7 @@ final class Conditions
     public function attribute(mixed $value, array $path): ?string
     {
         $name = $this->read->string($value, $path, 'an attribute\'s name, a string');
-        if ($name !== null && \preg_match('/^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/D', $name) !== 1) {
+        if ($name !== null && !Spelling::isName($name, 64, Spelling::LETTERS . '_', Spelling::ALPHANUMERIC . '_.-')) {
             $this->read->mismatch($name, $path, self::ATTRIBUTE);
 
             return null;

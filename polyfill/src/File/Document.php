@@ -105,7 +105,7 @@ final class Document
 
     public static function isKey(string $key): bool
     {
-        return \preg_match('/^[A-Za-z0-9][A-Za-z0-9_.:\\\\-]{0,190}$/D', $key) === 1;
+        return Spelling::isName($key, 191, Spelling::ALPHANUMERIC, Spelling::ALPHANUMERIC . '_.:\\-');
     }
 
     /** Checks all environments as far as possible without merging them, and that the expected one is among them if there are any. */
@@ -127,7 +127,7 @@ final class Document
         }
         foreach ($patches as $name => $patch) {
             $path = ['environments', $name];
-            if (\preg_match('/^[a-z][a-z0-9_-]{0,63}$/D', (string) $name) !== 1) {
+            if (!Spelling::isName((string) $name, 64, Spelling::LOWER, Spelling::LOWER . Spelling::DIGITS . '_-')) {
                 $shown = Findings::clip((string) $name);
                 $this->findings->error($path, "found the environment \"$shown\", expected 1 to 64 lower-case letters, digits, _ or -, a letter first");
             }

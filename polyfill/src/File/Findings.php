@@ -68,10 +68,9 @@ final class Findings
     /** Shortens a text for messages, so that it cannot forge another line. */
     public static function clip(string $text): string
     {
-        $found = [];
-        $clipped = \preg_match('/^.{60}(?=.)/su', $text, $found) === 1 ? "$found[0]…" : $text;
+        $bytes = Spelling::bytes($text, 60);
 
-        return LoadError::printable($clipped);
+        return LoadError::printable($bytes < \strlen($text) ? \substr($text, 0, $bytes) . '…' : $text);
     }
 
     /**

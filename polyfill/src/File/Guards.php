@@ -79,7 +79,7 @@ final class Guards
         if ($text === null) {
             return;
         }
-        if (\preg_match('/^[1-9][0-9]{0,5}[smhdw]$/D', $text) !== 1) {
+        if (!Spelling::isSpan($text)) {
             $this->read->mismatch($text, $path, $expected);
 
             return;

@@ -77,7 +77,7 @@ final class Plans
                 $percentage = $this->read->percentage($field, $at);
             } else {
                 $soak = $this->read->string($field, $at, self::SOAK);
-                if ($soak !== null && \preg_match('/^[1-9][0-9]{0,5}[smhdw]$/D', $soak) !== 1) {
+                if ($soak !== null && !Spelling::isSpan($soak)) {
                     $this->read->mismatch($soak, $at, self::SOAK);
                 }
             }

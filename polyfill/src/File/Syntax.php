@@ -12,8 +12,7 @@ namespace Flagstone\Polyfill\File;
  */
 final class Syntax
 {
-    private const TOKEN = '/\G[ \t\r\n]*+(?|([{}\[\]:,])|("(?:[^"\\\\\x00-\x1f]++|\\\\(?:["\\\\\/bfnrt]|u[0-9a-fA-F]{4}))*+")'
-        . '|(-?(?:0|[1-9]\d*+)(?:\.\d++)?(?:[eE][+-]?\d++)?(?![\w.+-]))|((?:true|false|null)(?!\w)))/';
+    private const WORD = Spelling::ALPHANUMERIC . '_.+-';
 
     private int $at = 0;
     /** Offset of the token that was read last. */
@@ -29,11 +28,10 @@ final class Syntax
         if (\str_starts_with($this->text, "\xEF\xBB\xBF")) {
             return $this->say(0, [], 'found a byte order mark before the document, expected none: save the file as UTF-8 without it');
         }
-        if (\preg_match('//u', $this->text) !== 1) {
-            $sound = [];
-            \preg_match('/^(?:[\x00-\x7f]++|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})*+/', $this->text, $sound);
+        if (\json_encode($this->text) === false) {
+            $sound = (string) \json_decode((string) \json_encode($this->text, \JSON_INVALID_UTF8_IGNORE));
 
-            return $this->say(\strlen($sound[0] ?? ''), [], 'found bytes that are not UTF-8: save the file as UTF-8');
+            return $this->say(\strspn($this->text ^ $sound, "\0"), [], 'found bytes that are not UTF-8: save the file as UTF-8');
         }
 
         return $this->document();
@@ -101,11 +99,11 @@ final class Syntax
             } elseif ($token === '' || \str_contains('}]:,', $token[0])) {
                 return $this->unexpected($path, 'a value', $token === ']' ? ': remove the comma before it' : '');
             } else {
-                if (\preg_match('/^-?\d{19,}$/D', $token) === 1 && (string) (int) $token !== $token) {
+                if (\strspn($token, '-' . Spelling::DIGITS) === \strlen($token) && (string) (int) $token !== $token && $token !== '-0') {
                     return $this->say($this->start, $path, 'found ' . Findings::clip($token) . ', expected an integer of 64 bits');
                 }
                 if ($last >= 0 && \in_array($path[$last], ['percentage', 'weight'], true) && \is_numeric($token) && !self::isExact($token)
-                    && \preg_match('~/(?:\$comment|variants/[^/]*/value)/~', Findings::pointer($path)) === 0) {
+                    && !self::isFree($path)) {
                     return $this->say($this->start, $path, 'found ' . Findings::clip($token) . ', expected ' . FieldReader::PERCENTAGE);
                 }
                 if ($token[0] === '"' && \json_decode($token) === null) {
@@ -127,19 +125,59 @@ final class Syntax
         return $fraction - $zeros - (int) $exponent <= 3 || \trim($digits, '-0') === '';
     }
 
-    /** The next token; empty at the end. */
+    /**
+     * True inside of a comment or a variant's value, which hold anything.
+     *
+     * @param list<string|int> $path
+     */
+    private static function isFree(array $path): bool
+    {
+        foreach ($path as $at => $step) {
+            if ($step === '$comment' || ($step === 'variants' && ($path[$at + 2] ?? null) === 'value')) {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /** The next token; empty at the end, and where there is none. */
     private function token(): string
     {
-        $found = [];
-        if (\preg_match(self::TOKEN, $this->text, $found, 0, $this->at) !== 1) {
-            $this->start = $this->at + \strspn($this->text, " \t\r\n", $this->at);
-
-            return '';
+        $this->start = $this->at + \strspn($this->text, " \t\r\n", $this->at);
+        $first = $this->text[$this->start] ?? '';
+        if ($first === '"') {
+            $length = $this->stringLength();
+        } elseif ($first !== '' && \str_contains('{}[]:,', $first)) {
+            $length = 1;
+        } else {
+            $length = \strspn($this->text, self::WORD, $this->start);
+            $word = \substr($this->text, $this->start, $length);
+            $isNumber = \strspn($word, '-' . Spelling::DIGITS, 0, 1) === 1 && \json_decode($word) !== null;
+            $length = $isNumber || \in_array($word, ['true', 'false', 'null'], true) ? $length : 0;
         }
-        $this->at += \strlen($found[0]);
-        $this->start = $this->at - \strlen($found[1]);
+        $this->at = $length === 0 ? $this->at : $this->start + $length;
 
-        return $found[1];
+        return \substr($this->text, $this->start, $length);
+    }
+
+    /** Bytes of the string that begins here, with its quotes; 0 if it is none. */
+    private function stringLength(): int
+    {
+        static $breaks = '"\\' . "\0\1\2\3\4\5\6\7\x8\x9\xa\xb\xc\xd\xe\xf\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f";
+        $at = $this->start + 1;
+        while (true) {
+            $at += \strcspn($this->text, $breaks, $at);
+            $escape = $this->text[$at + 1] ?? '';
+            if (($this->text[$at] ?? '') === '"') {
+                return $at + 1 - $this->start;
+            }
+            if (($this->text[$at] ?? '') !== '\\' || $escape === '' || !\str_contains('"\\/bfnrtu', $escape)
+                || ($escape === 'u' && \strspn($this->text, '0123456789abcdefABCDEF', $at + 2, 4) !== 4)) {
+                return 0;
+            }
+            $at += $escape === 'u' ? 6 : 2;
+        }
     }
 
     /**
@@ -165,9 +203,7 @@ final class Syntax
     private function unexpected(array $path, string $expected, string $hint = ''): string
     {
         $rest = \substr($this->text, $this->start, 256);
-        $found = [];
-        \preg_match('/^(?:[\w.+-]++|.)/su', $rest, $found);
-        $word = $found[0] ?? '';
+        $word = \substr($rest, 0, \strspn($rest, self::WORD) ?: Spelling::bytes($rest, 1));
         $advice = match (true) {
             $hint !== '' => $hint,
             $word === '/' || $word === '#' => ': JSON has no comments; write a "$comment"',
@@ -187,7 +223,8 @@ final class Syntax
     {
         $before = \substr($this->text, 0, $at);
         $line = \substr_count($before, "\n") + 1;
-        $column = (int) \preg_match_all('/[^\x80-\xbf]/', \substr($before, (int) \strrpos("\n$before", "\n"))) + 1;
+        $inside = \array_map(\chr(...), \range(0x80, 0xBF));
+        $column = \strlen(\str_replace($inside, '', \substr($before, (int) \strrpos("\n$before", "\n")))) + 1;
         $pointer = Findings::pointer($path);
 
         return "$this->file:$line:$column: " . ($pointer === '' ? '' : "$pointer: ") . $message;
