@@ -19,8 +19,9 @@ final class Memory
     {
         $limit = self::limit(Settings::iniValue('memory_limit'));
         $left = $limit - (\function_exists('memory_get_usage') ? \memory_get_usage(true) : 0);
-        if ($limit > 0 && $bytes > self::SPARE_BYTES && $bytes + self::SPARE_BYTES > $left) {
-            throw new LoadError("it takes $bytes bytes of memory, and memory_limit leaves $left; raise memory_limit", LoadError::UNREAD);
+        $needed = $bytes + self::SPARE_BYTES;
+        if ($limit > 0 && $bytes > self::SPARE_BYTES && $needed > $left) {
+            throw new LoadError("it takes $needed bytes of memory, and memory_limit leaves $left; raise memory_limit", LoadError::UNREAD);
         }
     }
 
