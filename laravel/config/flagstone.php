@@ -14,7 +14,7 @@ return [
 
     /*
      * The directory that `flagstone init` made; a relative path starts at the application's root. php.ini's flagstone.store, if
-     * set, is final and wins; where the two are different stores, artisan changes neither.
+     * set, is final and wins. Where two of php.ini, the environment and .env name different stores, artisan changes neither.
      */
     'store' => env('FLAGSTONE_STORE') ?? storage_path('flagstone'),
 

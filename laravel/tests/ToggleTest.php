@@ -100,7 +100,13 @@ final class ToggleTest extends TestCase
         foreach (['vendor/flagstone', 'bootstrap/cache', 'config', 'storage/framework/views', 'storage/logs'] as $path) {
             \mkdir("$folder/$path", 0755, true);
         }
-        \touch("$folder/artisan");
+        \file_put_contents("$folder/artisan", <<<'PHP'
+            <?php
+            require __DIR__ . '/vendor/autoload.php';
+            $app = require __DIR__ . '/bootstrap/app.php';
+            exit($app->make(Illuminate\Contracts\Console\Kernel::class)
+                ->handle(new Symfony\Component\Console\Input\ArgvInput(), new Symfony\Component\Console\Output\ConsoleOutput()));
+            PHP);
         \touch("$folder/composer.json");
         \file_put_contents("$folder/vendor/autoload.php", '<?php require_once ' . \var_export(__DIR__ . '/bootstrap.php', true) . ';');
         $config = Skeleton::folder() . '/config';
@@ -122,6 +128,16 @@ final class ToggleTest extends TestCase
         \file_put_contents("$folder/.env", $dotenv);
 
         return $folder;
+    }
+
+    /** As `config:cache` does. */
+    private function cacheConfiguration(string $folder, string $store): void
+    {
+        $config = ['flagstone' => ['store' => $store, 'binary' => \getenv('FLAGSTONE_BIN')] + require \dirname(__DIR__) . '/config/flagstone.php'];
+        foreach ((array) \glob("$folder/config/*.php") as $file) {
+            $config += [\basename((string) $file, '.php') => require $file];
+        }
+        \file_put_contents("$folder/bootstrap/cache/config.php", '<?php return ' . \var_export($config, true) . ';');
     }
 
     /** Composer's command, as Composer 2.2 and later write it for a package of the type "path", which it links. */
@@ -189,13 +205,6 @@ final class ToggleTest extends TestCase
         $theirs = $this->store;
         $mine = $this->ownStore($this->app, ['dark_mode' => true]);
         $folder = $this->application("FLAGSTONE_STORE=$mine\n");
-        \file_put_contents("$folder/artisan", <<<'PHP'
-            <?php
-            require __DIR__ . '/vendor/autoload.php';
-            $app = require __DIR__ . '/bootstrap/app.php';
-            exit($app->make(Illuminate\Contracts\Console\Kernel::class)
-                ->handle(new Symfony\Component\Console\Input\ArgvInput(), new Symfony\Component\Console\Output\ConsoleOutput()));
-            PHP);
         $artisan = fn (string $store, string ...$arguments): int
             => $this->toggle([...$arguments, '--no-interaction'], ['FLAGSTONE_STORE' => null], $folder, "$folder/artisan", $store);
         $generations = static fn (): array => \array_map(static fn (string $store): string => (string) \file_get_contents("$store/head"), [$theirs, $mine]);
@@ -239,14 +248,97 @@ final class ToggleTest extends TestCase
         $folder = $this->application("FLAGSTONE_STORE=$this->store\n");
         $typed = $this->ownStore($this->app, ['dark_mode' => true]);
         $script = $this->proxy("$folder/vendor/bin");
-        $config = ['flagstone' => ['store' => $this->store, 'binary' => \getenv('FLAGSTONE_BIN')] + require \dirname(__DIR__) . '/config/flagstone.php'];
-        foreach ((array) \glob("$folder/config/*.php") as $file) {
-            $config += [\basename((string) $file, '.php') => require $file];
-        }
-        \file_put_contents("$folder/bootstrap/cache/config.php", '<?php return ' . \var_export($config, true) . ';');
+        $this->cacheConfiguration($folder, $this->store);
         self::assertSame(1, $this->toggle(['testing', 'dark_mode', 'true'], ['FLAGSTONE_STORE' => $typed], '/', $script), $this->printed);
         self::assertStringContainsString("the cached configuration names the store $this->store, which answers here; this application names $typed", $this->printed);
         self::assertSame(0, $this->toggle(['testing', 'dark_mode', 'true'], ['FLAGSTONE_STORE' => null], '/', $script), $this->printed);
+    }
+
+    /** FLAGSTONE_STORE of a shell, as the README's installation exports it, wins over .env: another application's flag was killed. */
+    public function test_nothing_is_changed_where_the_environment_names_another_store_than_dotenv(): void
+    {
+        $theirs = $this->store;
+        $mine = $this->ownStore($this->app, ['dark_mode' => true]);
+        $heads = static fn (): array => \array_map(static fn (string $store): string => (string) \file_get_contents("$store/head"), [$theirs, $mine]);
+        $before = $heads();
+        $files = [
+            '.env' => ["FLAGSTONE_STORE=$mine\n", ''],
+            'a variable' => ['FLAGSTONE_STORE=${BASE}/' . \basename($mine) . "\n", ''],
+            'the file of APP_ENV' => ["FLAGSTONE_STORE=$theirs\n", "FLAGSTONE_STORE=$mine\n"],
+        ];
+        $environment = ['FLAGSTONE_STORE' => $theirs, 'BASE' => \dirname($mine), 'APP_ENV' => 'production'];
+        foreach ([false, true] as $isCached) {
+            foreach ($files as $case => [$dotenv, $ofEnvironment]) {
+                $folder = $this->application($dotenv);
+                if ($ofEnvironment !== '') {
+                    \file_put_contents("$folder/.env.production", $ofEnvironment);
+                }
+                if ($isCached) {
+                    $this->cacheConfiguration($folder, $theirs);
+                }
+                $artisan = fn (string ...$arguments): int => $this->toggle([...$arguments, '--no-interaction'], $environment, $folder, "$folder/artisan");
+                $where = $isCached ? 'the cached configuration' : 'FLAGSTONE_STORE of the environment';
+                $said = "$where names the store $theirs, which answers here; this application names $mine (FLAGSTONE_STORE in .env)";
+                foreach ([['kill', 'dark_mode', '--reason=it burns'], ['stop-all', '--reason=x', '--yes'], ['publish', '--yes']] as $arguments) {
+                    self::assertSame(1, $artisan('feature:' . \array_shift($arguments), ...$arguments), "$case: $this->printed");
+                    self::assertStringContainsString("$said; nothing was changed", $this->printed);
+                    self::assertStringContainsString('unset FLAGSTONE_STORE', $this->printed);
+                }
+                if ($case === '.env') {
+                    self::assertSame(1, $artisan('feature:doctor'), $this->printed);
+                    self::assertMatchesRegularExpression('~^problem +named-store +' . \preg_quote($said, '~') . '~m', $this->printed);
+                }
+                self::assertSame(0, $artisan('feature:settings'), $this->printed);
+                self::assertStringContainsString("warning      $said", $this->printed);
+                self::assertSame(1, $this->toggle(['testing', 'dark_mode', 'false'], $environment, '/', $this->proxy("$folder/vendor/bin")), $this->printed);
+            }
+        }
+        self::assertSame($before, $heads(), 'neither store was changed');
+    }
+
+    public function test_a_store_that_the_environment_names_alone_is_changed(): void
+    {
+        \symlink($this->store, $link = Store::unused('link'));
+        foreach (['', "FLAGSTONE_STORE=\n", "FLAGSTONE_STORE=null\n", "FLAGSTONE_STORE=$this->store/\n", "FLAGSTONE_STORE=\"$link\" # here\n"] as $dotenv) {
+            $folder = $this->application($dotenv);
+            foreach (['kill' => '--reason=it burns', 'revive' => '--local-only'] as $command => $option) {
+                self::assertSame(0, $this->toggle(["feature:$command", 'dark_mode', $option], [], $folder, "$folder/artisan"), "$dotenv: $this->printed");
+            }
+            self::assertSame(0, $this->toggle(['feature:settings'], [], $folder, "$folder/artisan"), $this->printed);
+            self::assertStringNotContainsString('warning', $this->printed);
+        }
+        // The configuration reads no .env.
+        $folder = $this->application("FLAGSTONE_STORE=/elsewhere\n");
+        \file_put_contents("$folder/config/flagstone.php", '<?php return ' . \var_export(['store' => $this->store, 'driver' => null], true) . ';');
+        self::assertSame(0, $this->toggle(['feature:kill', 'dark_mode', '--reason=x'], ['FLAGSTONE_STORE' => null], $folder, "$folder/artisan"), $this->printed);
+    }
+
+    public function test_the_first_line_of_a_kill_and_of_a_stop_names_the_store(): void
+    {
+        $folder = $this->application("FLAGSTONE_STORE=$this->store\n");
+        foreach ([['feature:kill', 'dark_mode', '--reason=x'], ['feature:stop-all', '--reason=x', '--yes']] as $arguments) {
+            self::assertSame(0, $this->toggle($arguments, ['FLAGSTONE_STORE' => null], $folder, "$folder/artisan"), $this->printed);
+            self::assertStringStartsWith("store: $this->store\n", $this->printed);
+            self::assertSame(0, $this->toggle([...$arguments, '--json'], ['FLAGSTONE_STORE' => null], $folder, "$folder/artisan"), $this->printed);
+            self::assertIsArray(\json_decode($this->printed, true), $this->printed);
+        }
+    }
+
+    /** `config:cache` in a shell with another application's FLAGSTONE_STORE has the web answer from that store, and nothing said so. */
+    public function test_a_cached_configuration_with_another_store_than_dotenv_is_found(): void
+    {
+        $mine = $this->ownStore($this->app, ['dark_mode' => true]);
+        $folder = $this->application("FLAGSTONE_STORE=$mine\n");
+        $this->cacheConfiguration($folder, $this->store);
+        $artisan = fn (string ...$arguments): int => $this->toggle($arguments, ['FLAGSTONE_STORE' => null], $folder, "$folder/artisan");
+        $said = "the cached configuration names the store $this->store, which answers here; this application names $mine (FLAGSTONE_STORE in .env)";
+        self::assertSame(1, $artisan('feature:doctor'), $this->printed);
+        self::assertStringContainsString($said, $this->printed);
+        self::assertStringContainsString('unset FLAGSTONE_STORE, and php artisan config:cache', $this->printed);
+        self::assertSame(0, $artisan('feature:settings'), $this->printed);
+        self::assertStringContainsString("warning      $said", $this->printed);
+        // An emergency is ended where the web answers.
+        self::assertSame(0, $artisan('feature:kill', 'dark_mode', '--reason=x'), $this->printed);
     }
 
     public function test_an_application_that_does_not_start_is_said(): void

@@ -4,9 +4,17 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Changes;
 
+use Dotenv\Dotenv;
+use Dotenv\Exception\ExceptionInterface;
+use Dotenv\Repository\Adapter\ArrayAdapter;
+use Dotenv\Repository\Adapter\EnvConstAdapter;
+use Dotenv\Repository\Adapter\PutenvAdapter;
+use Dotenv\Repository\Adapter\ServerConstAdapter;
+use Dotenv\Repository\RepositoryBuilder;
 use Flagstone\Laravel\Config;
 use Flagstone\Laravel\Flagstone;
 use Illuminate\Contracts\Foundation\Application;
+use Illuminate\Support\Env;
 
 /**
  * Registers the services that change flags, and ask the command about them, with the container.
@@ -15,6 +23,8 @@ use Illuminate\Contracts\Foundation\Application;
  */
 final class ChangeServices
 {
+    private const STORE = 'FLAGSTONE_STORE';
+
     public function register(Application $app): void
     {
         // The values at boot, before a tenant changes them.
@@ -32,18 +42,52 @@ final class ChangeServices
             $app->make(Binary::class),
             $app->make(Overlay::class),
             $config->store($app),
-            new StoreNames($config->namedStore($app), self::typedStore($app)),
+            self::names($app, $config->namedStore($app)),
             new Companies($config->get('companies'), $app),
             static fn (): ?string => self::user($app),
         ));
     }
 
-    /** The store of the environment, which a cached configuration passes over; null where the configuration has read it, or there is none. */
-    private static function typedStore(Application $app): ?string
+    /** The stores that the process's environment and .env name, whichever of them the configuration has read. */
+    private static function names(Application $app, ?string $configured): StoreNames
     {
-        $typed = $app->configurationIsCached() ? (string) \getenv('FLAGSTONE_STORE') : '';
+        $isCached = $app->configurationIsCached();
+        // In a web request that store is meant which answers there.
+        $dotenv = $app->runningInConsole() && $app instanceof \Illuminate\Foundation\Application ? self::dotenv($app, $isCached) : [];
 
-        return $typed === '' || \str_starts_with($typed, '/') ? ($typed ?: null) : $app->basePath($typed);
+        return new StoreNames(
+            $configured,
+            self::path($app, Env::getRepository()->get(self::STORE)),
+            self::path($app, $dotenv[self::STORE] ?? null),
+            $isCached,
+        );
+    }
+
+    /** @return array<string, ?string> the values of .env, read as Laravel does where the configuration is not cached */
+    private static function dotenv(\Illuminate\Foundation\Application $app, bool $isCached): array
+    {
+        $file = $app->environmentFile();
+        // Laravel has chosen the environment's own file already, but beside a cached configuration.
+        $own = $isCached ? "$file." . Env::get('APP_ENV') : $file;
+        $values = RepositoryBuilder::createWithNoAdapters()
+            ->addReader(ServerConstAdapter::class)->addReader(EnvConstAdapter::class)->addReader(PutenvAdapter::class)->addAdapter(ArrayAdapter::class)->make();
+        try {
+            return Dotenv::create($values, $app->environmentPath(), @\is_file("{$app->environmentPath()}/$own") ? $own : $file)->safeLoad();
+        } catch (ExceptionInterface) {
+            return [];
+        }
+    }
+
+    private static function path(Application $app, ?string $store): ?string
+    {
+        $store = \trim((string) $store);
+
+        return match (true) {
+            // As env() reads them.
+            \in_array(\strtolower($store), ['', 'null', '(null)', 'empty', '(empty)'], true) => null,
+            \str_starts_with($store, '/') => $store,
+            default => $app->basePath($store),
+        };
     }
 
     /** The name of the signed-in user: in a browser, the author of a change is not the account that serves the page. */

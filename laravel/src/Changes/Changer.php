@@ -147,9 +147,9 @@ final class Changer
     /** The store that this application names while another one answers; null if both are the same. */
     public function otherStore(): ?string
     {
-        $store = $this->isFile() ? null : $this->directory();
+        $store = $this->answering();
 
-        return $store === null || $store === '' ? null : $this->names->other($store);
+        return $store === '' ? null : $this->names->other($store);
     }
 
     /** A warning of that; null if both are the same. */
@@ -157,14 +157,32 @@ final class Changer
     {
         $other = $this->otherStore();
 
-        return $other === null ? null : "warning: {$this->names->difference((string) $this->directory(), $other)}";
+        return $other === null ? null : "warning: {$this->names->difference($this->answering(), $other)}";
     }
 
     /** The difference between the store that answers and the one that this application names, and the remedy; null if there is none. */
     public function storeProblem(): ?string
     {
-        $other = $this->otherStore();
-        $store = (string) $this->directory();
+        return $this->problemOf($this->otherStore());
+    }
+
+    /** The same, also if a cached configuration has not read the store of .env, which keeps nobody from a change. */
+    public function storeFinding(): ?string
+    {
+        $store = $this->answering();
+
+        return $store === '' ? null : $this->problemOf($this->names->otherOrUnread($store));
+    }
+
+    /** The directory of the store that answers; empty: none does. */
+    private function answering(): string
+    {
+        return $this->isFile() ? '' : (string) $this->directory();
+    }
+
+    private function problemOf(?string $other): ?string
+    {
+        $store = $this->answering();
 
         return $other === null ? null : $this->names->difference($store, $other) . '. To mend: ' . $this->names->remedy($store, $other);
     }

@@ -148,7 +148,7 @@ final class DoctorCommand extends FlagCommand
     /** php.ini's store wins over the application's, in artisan, queue workers and cron too. */
     private function namedStore(Changer $changer): void
     {
-        $problem = $changer->storeProblem();
+        $problem = $changer->storeFinding();
         if ($problem !== null) {
             $this->note('named-store', 'problem', $problem);
         }

@@ -27,6 +27,8 @@ final class KillCommand extends FlagCommand
             return $this->misunderstood('--reason is missing: whoever finds the flag off will read it');
         }
 
+        $this->nameStore($changer);
+
         return $this->relay($changer, ['kill', "--reason=$reason", ...$this->typedOptions('force'), '--', $this->flag()]);
     }
 }

@@ -24,7 +24,7 @@ final class SettingsCommand extends FlagCommand
             'environment' => $this->config()->text('environment') ?? (string) $this->laravel->environment(),
             'driver' => $flagstone->driver()->name(),
             'store' => $changer->isFile() ? null : $changer->directory(),
-            // Named by .env or the configuration, while php.ini names another, which wins.
+            // Named by .env, the configuration or the environment, while another one answers, which wins.
             'overridden_store' => $changer->otherStore(),
             'command' => $changer->binary()->path(),
         ];
@@ -38,7 +38,7 @@ final class SettingsCommand extends FlagCommand
                 $this->raw(\sprintf('%-12s %s', $name, $value ?? 'none'));
             }
         }
-        foreach (\array_filter([$changer->storeProblem(), OwnRoutes::warning($this->config())], is_string(...)) as $problem) {
+        foreach (\array_filter([$changer->storeFinding(), OwnRoutes::warning($this->config())], is_string(...)) as $problem) {
             $this->raw("warning      $problem");
         }
 

@@ -25,6 +25,7 @@ final class StopAllCommand extends FlagCommand
             return $this->misunderstood('--reason is missing: whoever finds the flags off will read it');
         }
 
+        $this->nameStore($changer);
         if (!$this->isSure() && !$changer->isFile()) {
             $environment = (string) $changer->environment();
             $typed = $this->isJson() ? null : $this->typed("This stops $environment. Type the environment's name");

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Console;
 
+use Flagstone\Laravel\Changes\Changer;
 use Flagstone\Laravel\Changes\Result;
 use Symfony\Component\Console\Exception\ExceptionInterface;
 use Symfony\Component\Console\Input\InputInterface;
@@ -27,6 +28,14 @@ trait StopsFlags
             self::errors($output)->writeln([$problem->getMessage(), '', "$this->nothing: the command was not understood"], OutputInterface::OUTPUT_RAW);
 
             return Result::UNKNOWN;
+        }
+    }
+
+    /** Says which store the command acts on, before it does. */
+    private function nameStore(Changer $changer): void
+    {
+        if (!$this->isJson() && !$changer->isFile()) {
+            $this->raw("store: {$changer->directory()}");
         }
     }
 
