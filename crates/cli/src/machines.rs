@@ -4,7 +4,7 @@
 
 pub mod encode;
 
-use crate::output::{Exit, GOOD, Output, WARN};
+use crate::output::{EXCEPT, Exit, GOOD, Output, WARN};
 use crate::{display, process};
 use flagstone::publish::{Config, Machine};
 use serde_json::{Value, json};
@@ -45,10 +45,10 @@ pub fn send(config: &Config, environment: &str, command: RemoteCommand) -> Relay
     let arguments = encode::encoded(environment, &command.arguments);
     let input = command.input.map(Arc::new);
     let machines = config.machines.iter().map(|(name, machine)| {
-        let run = (machine.clone(), arguments.clone(), input.clone());
+        let run = (machine.clone(), environment.to_owned(), arguments.clone(), input.clone());
         let thread = thread::Builder::new().spawn(move || {
-            let (machine, arguments, input) = run;
-            answer(&machine, &arguments, input)
+            let (machine, environment, arguments, input) = run;
+            answer(&machine, &environment, &arguments, input)
         });
         (name.as_str().to_owned(), thread)
     });
@@ -75,12 +75,21 @@ impl Relay {
                     let generation = answer["generation"].as_u64();
                     let generation =
                         generation.map_or(String::new(), |number| format!(", generation {number}"));
-                    output.line(format!("{name}: {}{generation}", output.paint(GOOD, "done there too")));
+                    let done = match answer["unreached"].as_array().is_none_or(Vec::is_empty) {
+                        true => output.paint(GOOD, "done there too"),
+                        false => format!("done there, {EXCEPT}"),
+                    };
+                    output.line(format!("{name}: {done}{generation}"));
                 }
                 Err(problem) => {
                     output.line(format!("{name}: {}: {problem}", output.paint(WARN, "not done there")))
                 }
             }
+        }
+        for (name, text) in
+            machines.iter().flat_map(|(name, answer)| warnings(answer).map(move |text| (name, text)))
+        {
+            output.warn(format!("{name}: {}", cut(text)));
         }
         let missed = machines.iter().filter(|(_, answer)| answer.is_err()).count();
         if missed > 0 {
@@ -111,26 +120,53 @@ impl Delivery {
     /// The results as `--json` has them.
     pub fn json(&self) -> Value {
         let machine = |(name, answer): &(String, Result<Value, String>)| match answer {
-            Ok(answer) => json!({ "machine": name, "done": true, "generation": answer["generation"] }),
+            Ok(answer) => json!({
+                "machine": name,
+                "done": true,
+                "generation": answer["generation"],
+                "warning": answer["warning"],
+                "unreached": answer["unreached"].as_array().unwrap_or(&Vec::new()),
+            }),
             Err(problem) => json!({ "machine": name, "done": false, "problem": problem }),
         };
         self.machines.iter().map(machine).collect()
     }
 }
 
-/// Runs a machine's program. Returns its answer, or the problem.
-fn answer(machine: &Machine, arguments: &[String], input: Option<Arc<Vec<u8>>>) -> Result<Value, String> {
+/// What a machine warned of in its answer.
+fn warnings(answer: &Result<Value, String>) -> impl Iterator<Item = &str> {
+    let answer = answer.as_ref().ok();
+    let unreached = answer.and_then(|answer| answer["unreached"].as_array());
+    answer
+        .into_iter()
+        .map(|answer| &answer["warning"])
+        .chain(unreached.into_iter().flatten())
+        .filter_map(Value::as_str)
+}
+
+/// Another machine's text, in one line.
+fn cut(text: &str) -> String {
+    display::plain(&text.chars().take(1_000).collect::<String>()).into_owned()
+}
+
+/// Runs a machine's program. Returns its answer, or the problem. The exit code alone tells nothing: a pipe in the machine's command loses it.
+fn answer(
+    machine: &Machine,
+    environment: &str,
+    arguments: &[String],
+    input: Option<Arc<Vec<u8>>>,
+) -> Result<Value, String> {
     let (program, rest) = machine.run.split_first().ok_or("it has no command")?;
     let mut command = Command::new(program);
     command.args(rest).args(arguments);
     process::own_environment(&mut command);
     let ran = process::run(command, input, Duration::from_secs(machine.timeout))?
         .ok_or_else(|| format!("no answer within {}", display::counted(machine.timeout, "second")))?;
-    let told = ran.out.lines().rev().find_map(|line| serde_json::from_str::<Value>(line).ok());
+    let is_done = |told: &Value| told["environment"] == environment && told["generation"].is_u64();
+    let mut documents = ran.out.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let told = documents.find(|told| told["error"].is_string() || is_done(told));
     match (ran.status.code(), told) {
-        (Some(0), Some(told)) => Ok(told),
-        // The answer was too long to be kept.
-        (Some(0), None) if ran.out.len() == process::MAX_OUTPUT_BYTES => Ok(Value::Null),
+        (Some(0), Some(told)) if told["error"].is_null() => Ok(told),
         (Some(0), None) => Err("its command ended well, but flagstone did not answer".to_owned()),
         (_, told) => {
             let told = told.as_ref().and_then(|told| told["error"].as_str()).map(str::to_owned);
@@ -138,8 +174,7 @@ fn answer(machine: &Machine, arguments: &[String], input: Option<Arc<Vec<u8>>>) 
             let problem = told.or(first).unwrap_or_else(|| "it said nothing".to_owned());
             // A line after it is about that machine alone, such as "NOTHING WAS STOPPED": it was done here.
             let problem = problem.lines().next().unwrap_or_default();
-            let problem: String = problem.trim_start_matches("flagstone: ").chars().take(500).collect();
-            Err(format!("{} ({})", display::plain(&problem), ending(ran.status)))
+            Err(format!("{} ({})", cut(problem.trim_start_matches("flagstone: ")), ending(ran.status)))
         }
     }
 }

@@ -23,6 +23,9 @@ pub const WARN: Style = AnsiColor::Yellow.on_default();
 /// Marks details.
 pub const DIM: Style = Style::new().dimmed();
 
+/// Those whom a switch does not reach, after `off`.
+pub const EXCEPT: &str = "except in workers that do not read this store (see the warning)";
+
 /// Bytes that a daemon keeps while its output is not read: the buffer holds as many again.
 const MAX_UNREAD: usize = 32 * 1024;
 

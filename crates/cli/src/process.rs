@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-/// The most output that is kept of a program, in bytes.
-pub const MAX_OUTPUT_BYTES: usize = 4 << 20;
+/// The most output that is kept of a program, in bytes: the last, where an answer is.
+const MAX_OUTPUT_BYTES: usize = 4 << 20;
 /// The wait for the last output once the program has ended.
 const AFTERWARDS: Duration = Duration::from_millis(200);
 
@@ -130,7 +130,7 @@ fn wait(child: &mut Child, timeout: Duration) -> io::Result<Option<ExitStatus>> 
     }
 }
 
-/// The output read from a pipe, up to a limit. Another process may hold the pipe open for ever.
+/// The last output read from a pipe. Another process may hold the pipe open for ever.
 struct BoundedOutput(Arc<Mutex<Vec<u8>>>, JoinHandle<()>);
 
 fn kept(mut pipe: impl Read + Send + 'static) -> io::Result<BoundedOutput> {
@@ -140,8 +140,10 @@ fn kept(mut pipe: impl Read + Send + 'static) -> io::Result<BoundedOutput> {
         let mut buffer = [0; 4096];
         while let Ok(read @ 1..) = pipe.read(&mut buffer) {
             let (Ok(mut kept), Some(bytes)) = (into.lock(), buffer.get(..read)) else { return };
-            let room = MAX_OUTPUT_BYTES.saturating_sub(kept.len()).min(read);
-            kept.extend_from_slice(bytes.get(..room).unwrap_or_default());
+            kept.extend_from_slice(bytes);
+            if kept.len() > 2 * MAX_OUTPUT_BYTES {
+                keep_last(&mut kept);
+            }
         }
     })?;
     Ok(BoundedOutput(kept, thread))
@@ -153,8 +155,14 @@ impl BoundedOutput {
         while !self.1.is_finished() && Instant::now() < until {
             thread::sleep(Duration::from_millis(1));
         }
-        self.0.lock().map_or_else(|_| String::new(), |kept| String::from_utf8_lossy(&kept).into_owned())
+        let Ok(mut kept) = self.0.lock() else { return String::new() };
+        keep_last(&mut kept);
+        String::from_utf8_lossy(&kept).into_owned()
     }
+}
+
+fn keep_last(kept: &mut Vec<u8>) {
+    kept.drain(..kept.len().saturating_sub(MAX_OUTPUT_BYTES));
 }
 
 #[cfg(test)]
@@ -173,7 +181,7 @@ mod tests {
     #[test]
     fn a_program_that_prints_much_ends() {
         let mut command = Command::new("head");
-        command.args(["-c", "5000000", "/dev/zero"]);
+        command.args(["-c", "9000000", "/dev/zero"]);
         let ran = run(command, None, Duration::from_secs(60)).ok().flatten();
         assert_eq!(ran.map(|ran| ran.out.len()), Some(MAX_OUTPUT_BYTES));
     }

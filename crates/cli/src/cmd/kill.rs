@@ -8,7 +8,7 @@ use crate::extent::{Extent, extent};
 use crate::guard::GuardReport;
 use crate::impact::{self, Listed, Side};
 use crate::machines::Relay;
-use crate::output::{BAD, Failure, GOOD, Outcome, Output};
+use crate::output::{BAD, EXCEPT, Failure, GOOD, Outcome, Output};
 use crate::store_view::{self, UnknownFlag};
 use flagstone::definition::{PlanState, nearest};
 use flagstone::flag_change::state;
@@ -271,9 +271,6 @@ pub struct SwitchResult {
     before: View,
     sent: Relay,
 }
-
-/// Those whom a switch does not reach, after `off`.
-pub const EXCEPT: &str = "except in workers that do not read this store (see the warning)";
 
 /// Workers that may not see a switch. Of users of all kinds: a warning too many is better than a kill that is reported and did not reach a
 /// worker.

@@ -1,11 +1,11 @@
 //! `stop-all` and `resume-all`: turn everything off at once, and on again.
 
 use super::change::{self, ChangeContext};
-use super::kill::{EXCEPT, SwitchResult, View, carry_out, nothing_stopped, print_switch, unreached};
+use super::kill::{SwitchResult, View, carry_out, nothing_stopped, print_switch, unreached};
 use crate::args::{Arguments, ResumeAll, StopAll};
 use crate::extent::{Extent, extent};
 use crate::impact::Side;
-use crate::output::{BAD, BOLD, Failure, GOOD, Outcome, Output};
+use crate::output::{BAD, BOLD, EXCEPT, Failure, GOOD, Outcome, Output};
 use crate::{confirm, display, signals};
 use flagstone::publish::Store;
 use flagstone::{FlagId, blocker};

@@ -19,10 +19,15 @@ fn two_machines() -> Shop {
 
 /// Declares a machine whose command is that script, run in the shop's directory.
 fn machine(shop: &Shop, name: &str, script: &str) {
+    machine_within(shop, name, script, 60);
+}
+
+/// Declares a machine with a timeout in seconds.
+fn machine_within(shop: &Shop, name: &str, script: &str, timeout: u64) {
     let directory = shop.directory.display();
     let path = shop.write(&format!("{name}.sh"), format!("#!/bin/sh\ncd '{directory}'\n{script}\n"));
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
-    let run = serde_json::json!({ "run": [path], "timeout": 1 }).to_string();
+    let run = serde_json::json!({ "run": [path], "timeout": timeout }).to_string();
     shop.run(["config", &format!("machines.{name}"), &run]).exits(0);
 }
 
@@ -108,7 +113,7 @@ fn a_file_that_is_published_gets_there_by_standard_input() {
 fn a_machine_that_fails_or_hangs_is_named_and_the_others_are_reached() {
     let shop = two_machines();
     machine(&shop, "broken", "echo 'ssh: connect to host broken: No route to host' >&2; exit 255");
-    machine(&shop, "hangs", "sleep 60 & echo $! > sleeper; sleep 60");
+    machine_within(&shop, "hangs", "sleep 60 & echo $! > sleeper; sleep 60", 1);
     machine(&shop, "dumb", "true");
     shop.run(["config", "machines.nothing", r#"["./no-such-command"]"#]).exits(0);
     let began = Instant::now();
@@ -447,4 +452,65 @@ fn another_machines_failure_does_not_say_that_nothing_was_stopped() {
     let ran = shop.run(["stop-all", "--yes", "--reason", "x"]).exits(3);
     assert!(ran.out.contains("gone: not done there: cannot open the directory (exit 2)"), "{}", ran.out);
     assert!(!ran.out.contains("NOTHING") && !ran.err.contains("NOTHING"), "{}{}", ran.out, ran.err);
+}
+
+// "web-2: done there too" with exit 0 stood over a store that printed "NOTHING WAS STOPPED", where `… | tee` lost its exit code; a number was an answer, too.
+#[test]
+fn only_an_answer_for_this_environment_says_that_it_is_done_there() {
+    let shop = Shop::published();
+    let answer = |environment: &str| {
+        format!(r#"echo '{{"environment":"{environment}","machine":"web-2","generation":7,"changed":true}}'"#)
+    };
+    for (name, script) in [
+        (
+            "refused",
+            r#"printf '%s\n' '{"error":"cannot open the directory\nNOTHING WAS STOPPED: search answers as before"}'"#,
+        ),
+        ("number", "nproc"),
+        ("list", "echo '[]'"),
+        ("other", &answer("staging")),
+        (
+            "conflict",
+            r#"echo '{"environment":"production","machine":"web-2","published":false,"conflicts":[]}'"#,
+        ),
+        ("long", "head -c 5000000 /dev/zero"),
+        ("noisy", &format!("head -c 5000000 /dev/zero; echo; {}; nproc", answer("production"))),
+    ] {
+        machine(&shop, name, script);
+    }
+    let ran = shop.run(["kill", "search", "--reason", "slow"]).exits(3);
+    for told in [
+        "refused: not done there: cannot open the directory (exit 0)\n",
+        "number: not done there: its command ended well, but flagstone did not answer\n",
+        "list: not done there: its command ended well, but flagstone did not answer\n",
+        "other: not done there: its command ended well, but flagstone did not answer\n",
+        "conflict: not done there: its command ended well, but flagstone did not answer\n",
+        "long: not done there: its command ended well, but flagstone did not answer\n",
+        "noisy: done there too, generation 7\n",
+    ] {
+        assert!(ran.out.contains(told), "{told} in {}", ran.out);
+    }
+    assert!(ran.err.contains("done here, but not on 6 of 7 machines"), "{}", ran.err);
+}
+
+// Another machine's workers that do not read its store, and its missing note in the trail, were "done there too".
+#[test]
+fn what_another_machine_warns_of_is_told() {
+    let shop = Shop::published();
+    machine(
+        &shop,
+        "web-2",
+        r#"echo '{"environment":"production","generation":7,"warning":"the trail is full","unreached":["user www-data cannot read head. Type: x"]}'"#,
+    );
+    let ran = shop.run(["kill", "search", "--reason", "slow"]).exits(0);
+    let except =
+        "web-2: done there, except in workers that do not read this store (see the warning), generation 7\n";
+    assert!(ran.out.contains(except), "{}", ran.out);
+    for warned in ["web-2: the trail is full\n", "web-2: user www-data cannot read head. Type: x\n"] {
+        assert!(ran.err.contains(&format!("warning: {warned}")), "{}", ran.err);
+    }
+    let json = shop.run(["kill", "search", "--reason", "slow", "--json"]).exits(0).json();
+    let told = &json["machines"][0];
+    assert_eq!(told["warning"], "the trail is full", "{json}");
+    assert_eq!(told["unreached"][0], "user www-data cannot read head. Type: x", "{json}");
 }
