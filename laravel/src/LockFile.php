@@ -14,11 +14,23 @@ final class LockFile
     private const OTHERS = 0o007;
 
     /**
-     * Opens the file, and creates it if it does not exist. Follows no symbolic link, by which others could lead root elsewhere.
+     * Opens the file, and creates it if it does not exist. One that others can open, as an earlier version made it, is replaced.
      *
      * @return resource|false
      */
     public static function open(string $path): mixed
+    {
+        $lock = self::opened($path);
+        if ($lock !== false && self::isOpenToOthers($lock)) {
+            @\unlink($path);
+            $lock = self::opened($path);
+        }
+
+        return $lock === false || self::isOpenToOthers($lock) ? false : $lock;
+    }
+
+    /** @return resource|false */
+    private static function opened(string $path): mixed
     {
         $umask = \umask(0o117);
         try {
@@ -28,20 +40,16 @@ final class LockFile
                 @\link($new, $path);
                 @\unlink($new);
             }
-            $lock = @\fopen($path, 'r+b');
         } finally {
             \umask($umask);
         }
-        \clearstatcache(true, $path);
-        [$named, $found] = [@\lstat($path), $lock === false ? false : \fstat($lock)];
-        if ($found === false || $named === false || [$named['dev'], $named['ino']] !== [$found['dev'], $found['ino']]) {
-            return false;
-        }
-        if ($lock !== false && (\fstat($lock)['mode'] ?? 0) & self::OTHERS) {
-            // The file may have been made by an earlier version.
-            @\chmod($path, 0o660);
-        }
 
-        return $lock;
+        return OwnFile::open($path, 'r+b');
+    }
+
+    /** @param resource $lock */
+    private static function isOpenToOthers(mixed $lock): bool
+    {
+        return (bool) ((\fstat($lock)['mode'] ?? self::OTHERS) & self::OTHERS);
     }
 }

@@ -19,7 +19,7 @@ final class SharedFile
     /** @return array<array-key, mixed> empty if there is no such file */
     public function read(): array
     {
-        return Value::items(\json_decode((string) @\file_get_contents($this->path), true));
+        return Value::items(\json_decode(OwnFile::text($this->path), true));
     }
 
     /**

@@ -7,6 +7,7 @@ namespace Flagstone\Laravel\Tests;
 use Flagstone\Laravel\Changes\Binary;
 use Flagstone\Laravel\Changes\Trail;
 use Flagstone\Laravel\Events\FlagChanged;
+use Flagstone\Laravel\LockFile;
 use Flagstone\Laravel\Notifications\DeliveryCursor;
 use Flagstone\Laravel\Notifications\Endpoint;
 use Flagstone\Laravel\Notifications\FlagWasChanged;
@@ -336,7 +337,6 @@ final class NotificationsTest extends TestCase
         self::assertSame(0, $this->sender()->send(self::events($told), $trail));
     }
 
-    /** Root's first run left files that the scheduler's user could not write, and nothing was told any more. */
     /** Root that delivered in a folder that the workers may write had any file of its own overwritten, or made, by a link of theirs. */
     public function test_no_link_leads_what_is_noted_elsewhere(): void
     {
@@ -359,6 +359,31 @@ final class NotificationsTest extends TestCase
         self::assertFileDoesNotExist("$folder/made");
     }
 
+    /** Root waited for ever at a pipe of the workers', one more process of the scheduler's each minute. */
+    public function test_a_pipe_in_the_place_of_what_is_noted_is_not_waited_for(): void
+    {
+        $path = $this->app->storagePath() . '/framework/pipe.json';
+        \posix_mkfifo($path, 0600);
+        self::assertNull(DeliveryCursor::lock($path)?->seq);
+        \unlink("$path.lock");
+        \posix_mkfifo("$path.lock", 0600);
+        $this->expectExceptionMessage('pipe.json.lock');
+        DeliveryCursor::lock($path);
+    }
+
+    /** Root changed the mode of whatever had the lock's name by then. */
+    public function test_a_lock_that_others_can_open_is_replaced(): void
+    {
+        $folder = $this->app->storagePath() . '/framework';
+        \touch("$folder/kept");
+        \chmod("$folder/kept", 0666);
+        \link("$folder/kept", "$folder/earlier.lock");
+        self::assertNotFalse(LockFile::open("$folder/earlier.lock"));
+        \clearstatcache();
+        self::assertSame([0666, 0660], [\fileperms("$folder/kept") & 0777, \fileperms("$folder/earlier.lock") & 0777]);
+    }
+
+    /** Root's first run left files that the scheduler's user could not write, and nothing was told any more. */
     public function test_what_root_notes_belongs_to_the_folders_owner(): void
     {
         self::assertSame(0, \posix_geteuid(), 'run as root: nobody else can play two users');

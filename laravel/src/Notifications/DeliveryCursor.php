@@ -7,6 +7,7 @@ namespace Flagstone\Laravel\Notifications;
 use Closure;
 use Flagstone\Laravel\Events\FlagChanged;
 use Flagstone\Laravel\LockFile;
+use Flagstone\Laravel\OwnFile;
 use Flagstone\Laravel\Replacement;
 use Flagstone\Laravel\Value;
 use RuntimeException;
@@ -44,7 +45,7 @@ final class DeliveryCursor
 
     public function __construct(private readonly string $path)
     {
-        $found = Value::items(\json_decode((string) @\file_get_contents($path), true));
+        $found = Value::items(\json_decode(self::asOwner($path, static fn (): string => OwnFile::text($path)), true));
         $this->seq = Value::int($found, 'seq');
         $this->at = Value::text($found, 'at') ?? '';
         $this->position = Value::int($found, 'position') ?? 0;
