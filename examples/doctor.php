@@ -8,8 +8,6 @@ $store = (string) ($_SERVER['FLAGSTONE_DOCTOR_STORE'] ?? $argv[1] ?? '');
 // Not ini_get() and extension_loaded(): opcache keeps what they said to the pool that came first.
 $loaded = in_array('flagstone', get_loaded_extensions(), true);
 $named = $loaded ? (string) (ini_get_all('flagstone', false)['flagstone.store'] ?? '') : '';
-$opcache = in_array('Zend OPcache', get_loaded_extensions(), true) ? ini_get_all('zend opcache', false) : [];
-$caches = ($opcache[PHP_SAPI === 'cli' ? 'opcache.enable_cli' : 'opcache.enable'] ?? '') === '1';
 // Not function_exists(), for the same reason. What disable_functions names is missing here.
 $functions = array_values(preg_grep('/^(feature|flagstone)_/', get_defined_functions()['internal']));
 if ($named === '' && $store !== '' && in_array('flagstone_use', $functions, true)) {
@@ -25,7 +23,6 @@ echo "\nflagstone-doctor: ", json_encode([
     'sapi' => PHP_SAPI,
     'pid' => getmypid(),
     'named' => $named,
-    'file_cache' => $caches ? (string) ($opcache['opcache.file_cache'] ?? '') : '',
     'status' => $status,
     'functions' => $loaded ? $functions : null,
     'directory' => $directory === false ? null : [$directory['dev'], $directory['ino']],

@@ -66,6 +66,7 @@ extern "C" fn get_module() -> *mut ModuleEntry {
 /// Starts the module. Opens nothing: under FPM this is the master, and root.
 unsafe extern "C" fn startup(kind: c_int, module: c_int) -> c_int {
     ini::register(module);
+    php::keep_compiled_code_apart();
     engine::keep_room();
     php::catch_words_of_panics();
     php::observe_errors();

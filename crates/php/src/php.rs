@@ -40,6 +40,12 @@ unsafe extern "C" {
     fn php_log_err_with_severity(message: *const c_char, severity: c_int);
     fn expand_filepath(path: *const c_char, place: *mut c_char) -> *mut c_char;
     fn php_check_open_basedir_ex(path: *const c_char, warn: c_int) -> c_int;
+    fn zend_add_system_entropy(
+        module: *const c_char,
+        hook: *const c_char,
+        data: *const c_void,
+        size: usize,
+    ) -> c_int;
 }
 
 /// `LOG_WARNING` of syslog.
@@ -71,6 +77,22 @@ const LOGGED_PANICS: u64 = 10;
 
 /// Message and place of the last panic, until it is logged.
 static LAST_PANIC: Mutex<Option<String>> = Mutex::new(None);
+
+/// Makes `opcache.file_cache` keep what was compiled with this version of the extension in a directory of its own. PHP compiles calls of an
+/// extension's functions into those files, and ends with a segmentation fault where it runs one without the extension. Call while the module
+/// starts: later it has no effect.
+pub(crate) fn keep_compiled_code_apart() {
+    let version = env!("CARGO_PKG_VERSION");
+    // SAFETY: two strings that end in a zero byte, and bytes with their length, which are only read.
+    unsafe {
+        zend_add_system_entropy(
+            c"flagstone".as_ptr(),
+            c"version".as_ptr(),
+            version.as_ptr().cast(),
+            version.len(),
+        );
+    }
+}
 
 /// Keeps panic messages for PHP's log: Rust would write them to the worker's standard error.
 pub(crate) fn catch_words_of_panics() {

@@ -18,16 +18,11 @@ pub fn run(arguments: &Arguments, command: &Doctor, output: &mut Output) -> Outc
     if let Some(opened) = &opened {
         doctor::store::checks(opened, command.kill_days, &command.memory, &mut report);
         doctor::config::checks(&opened.store, &mut report);
-        let cli = match skips_php {
-            true => None,
-            false => doctor::php::checks(command.php.as_deref(), opened, &mut report),
-        };
+        if !skips_php {
+            doctor::php::checks(command.php.as_deref(), opened, &mut report);
+        }
         let fpm = command.fpm.as_ref().and_then(|socket| {
-            let fpm = doctor::fpm::checks(socket, command.fpm_script.as_deref(), opened, &mut report);
-            if !skips_php {
-                doctor::opcache::checks(cli.as_ref(), fpm.as_ref(), &mut report);
-            }
-            fpm
+            doctor::fpm::checks(socket, command.fpm_script.as_deref(), opened, &mut report)
         });
         doctor::flags::checks(opened, &mut report);
         doctor::guard::checks(opened, fpm.as_ref(), &command.memory, &mut report);
@@ -37,13 +32,9 @@ pub fn run(arguments: &Arguments, command: &Doctor, output: &mut Output) -> Outc
     }
     if skips_php {
         doctor::php::unasked(&mut report);
-        report.not_asked(doctor::OPCACHE, "left out (--skip php)");
     }
     if command.fpm.is_none() {
         doctor::fpm::unasked(&mut report);
-        if !skips_php {
-            doctor::opcache::unasked(&mut report);
-        }
     }
     if command.code.is_none() {
         doctor::code::unasked(&mut report);

@@ -28,9 +28,6 @@ pub struct Answer {
     /// The extension's functions that code can call; none if it is not loaded, or the script is an older one.
     #[serde(default)]
     pub functions: Option<Vec<String>>,
-    /// The directory of opcache's file cache; empty: none.
-    #[serde(default)]
-    pub file_cache: String,
     /// Device and inode of the directory behind the answers, if PHP could tell.
     #[serde(default)]
     pub directory: Option<(u64, u64)>,
@@ -356,7 +353,6 @@ mod tests {
                 named: String::new(),
                 status: Some(status),
                 functions: None,
-                file_cache: String::new(),
                 directory: None,
             };
             let mut report = Report::default();

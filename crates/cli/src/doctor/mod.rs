@@ -11,7 +11,6 @@ pub mod config;
 pub mod flags;
 pub mod fpm;
 pub mod guard;
-pub mod opcache;
 pub mod php;
 pub mod space;
 pub mod store;
@@ -75,7 +74,6 @@ pub const FPM: Kind = critical("fpm", 8);
 pub const FPM_VERSION: Kind = kind("fpm-version", 4);
 pub const FPM_ANSWERS: Kind = critical("fpm-answers", 8);
 pub const FPM_WORKERS: Kind = critical("fpm-workers", 8);
-pub const OPCACHE: Kind = kind("opcache", 2);
 pub const EXPIRED: Kind = kind("expired", 2);
 pub const OWNERS: Kind = kind("owners", 2);
 pub const BORN_ON: Kind = kind("born-on", 3);
@@ -87,7 +85,7 @@ pub const CODE_UNDEFINED: Kind = kind("code-undefined", 6);
 pub const CODE_UNUSED: Kind = kind("code-unused", 2);
 
 /// All checks, in the order of the report.
-pub const KINDS: [Kind; 33] = [
+pub const KINDS: [Kind; 32] = [
     STORE,
     PERMISSIONS,
     HEAD,
@@ -111,7 +109,6 @@ pub const KINDS: [Kind; 33] = [
     FPM_VERSION,
     FPM_ANSWERS,
     FPM_WORKERS,
-    OPCACHE,
     EXPIRED,
     OWNERS,
     BORN_ON,

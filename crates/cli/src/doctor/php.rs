@@ -38,8 +38,8 @@ fn ask(program: &Path, store: &Path) -> Result<Option<RunResult>, String> {
     process::run(command, None, PHP_TIMEOUT)
 }
 
-/// Checks PHP; returns its answer, if there is one.
-pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) -> Option<Answer> {
+/// Checks PHP.
+pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) {
     let program = php.unwrap_or(Path::new("php"));
     let name = display::plain(&program.to_string_lossy()).into_owned();
     let asked = ASKED.lock().ok().and_then(|mut asked| asked.take());
@@ -72,7 +72,7 @@ pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) -> Optio
             for kind in [PHP_VERSION, PHP_ANSWERS] {
                 report.unknown(kind, "the extension gave no answer", None);
             }
-            return Some(answer);
+            return;
         }
         let why = match answer::told(&ran.out) {
             "" => String::new(),
@@ -88,7 +88,7 @@ pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) -> Optio
         );
         report.unknown(PHP_VERSION, "there is no extension", None);
         report.unknown(PHP_ANSWERS, "there is no extension", None);
-        return Some(answer);
+        return;
     };
     let found = format!("{name} ({}) has the extension", display::plain(&answer.php));
     match lacking(&answer.php) {
@@ -110,7 +110,6 @@ pub fn checks(php: Option<&Path>, opened: &Opened, report: &mut Report) -> Optio
             report,
         ),
     }
-    Some(answer)
 }
 
 /// The directory of settings of a server interface of that PHP that lacks the extension while another has it, as where it was installed
@@ -153,11 +152,10 @@ pub fn unasked(report: &mut Report) {
     }
 }
 
-fn nothing(why: &str, report: &mut Report) -> Option<Answer> {
+fn nothing(why: &str, report: &mut Report) {
     let mend = "name the PHP that runs artisan and queue workers: --php PATH".to_owned();
     report.unknown(PHP, why, Some(mend));
     for kind in [PHP_VERSION, PHP_ANSWERS] {
         report.unknown(kind, "PHP did not answer", None);
     }
-    None
 }

@@ -159,7 +159,7 @@ fn a_machine_on_which_all_is_well_is_go() {
             "time-sync" => continue,
             name if name.starts_with("fpm")
                 || name.starts_with("code")
-                || ["application", "guard", "opcache"].contains(&name) =>
+                || ["application", "guard"].contains(&name) =>
             {
                 "not_asked"
             }
@@ -647,28 +647,6 @@ fn settings_that_a_web_server_sends_are_told() {
 }
 
 #[test]
-fn compiled_code_that_two_unlike_phps_share_is_told() {
-    let shop = well();
-    let right = answer(&shop, env!("CARGO_PKG_VERSION"), 1, "current");
-    let cached = |answer: &str| answer.replace("\"named\"", "\"file_cache\":\"/srv/oc\",\"named\"");
-    php(&shop, &cached(&right));
-    for (fpm, state, texts) in [
-        (right.clone(), "passed", vec!["share no compiled code"]),
-        (cached(&right), "passed", vec!["/srv/oc", "alike"]),
-        (
-            cached("{\"php\": \"8.4.1\", \"pid\":7, \"named\": \"\", \"status\": null}"),
-            "failed",
-            vec!["only the command line has the extension", "segmentation fault", "opcache.file_cache = "],
-        ),
-    ] {
-        let socket = pool(&shop, move |worker, _| page(&fpm, worker));
-        let ran = doctor(&shop, &["--fpm", socket.to_str().unwrap()]);
-        says(&ran, "opcache", state, &texts);
-        std::fs::remove_file(&socket).unwrap();
-    }
-}
-
-#[test]
 fn workers_without_the_extension_or_of_another_version_fail() {
     let shop = well();
     let none = "{\"php\": \"8.4.1\", \"pid\":7, \"named\": \"\", \"status\": null}";
@@ -737,7 +715,7 @@ fn the_php_of_the_command_line_can_be_left_out() {
     let right = answer(&shop, env!("CARGO_PKG_VERSION"), 1, "current");
     let socket = pool(&shop, move |worker, _| page(&right, worker));
     let ran = doctor(&shop, &["--skip", "php", "--fpm", socket.to_str().unwrap()]).exits(0);
-    for name in ["php", "php-version", "php-answers", "opcache"] {
+    for name in ["php", "php-version", "php-answers"] {
         says(&ran, name, "not_asked", &["--skip php"]);
     }
     assert!(!shop.directory.join("php.ran").exists());
