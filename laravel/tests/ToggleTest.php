@@ -279,7 +279,7 @@ final class ToggleTest extends TestCase
                 $artisan = fn (string ...$arguments): int => $this->toggle([...$arguments, '--no-interaction'], $environment, $folder, "$folder/artisan");
                 $where = $isCached ? 'the cached configuration' : 'FLAGSTONE_STORE of the environment';
                 $said = "$where names the store $theirs, which answers here; this application names $mine (FLAGSTONE_STORE in .env)";
-                foreach ([['kill', 'dark_mode', '--reason=it burns'], ['stop-all', '--reason=x', '--yes'], ['publish', '--yes']] as $arguments) {
+                foreach ([['kill', 'dark_mode', '--reason=it burns'], ['stop-all', '--reason=x'], ['publish', '--yes']] as $arguments) {
                     self::assertSame(1, $artisan('feature:' . \array_shift($arguments), ...$arguments), "$case: $this->printed");
                     self::assertStringContainsString("$said; nothing was changed", $this->printed);
                     self::assertStringContainsString('unset FLAGSTONE_STORE', $this->printed);
@@ -322,6 +322,20 @@ final class ToggleTest extends TestCase
             self::assertSame(0, $this->toggle([...$arguments, '--json'], ['FLAGSTONE_STORE' => null], $folder, "$folder/artisan"), $this->printed);
             self::assertIsArray(\json_decode($this->printed, true), $this->printed);
         }
+    }
+
+    /** Whoever may not change the store was asked for the environment's name first. */
+    public function test_a_stop_of_a_store_that_cannot_be_written_is_refused_before_anything_is_asked(): void
+    {
+        $folder = $this->application("FLAGSTONE_STORE=$this->store\n");
+        \file_put_contents("$folder/readonly.php", '<?php $php = array_map(escapeshellarg(...), [PHP_BINARY, __DIR__ . "/artisan", "feature:stop-all", "--reason=x"]);
+            passthru("unshare --mount sh -ec \'mount --bind \"$0\" \"$0\"; mount -o remount,ro,bind \"$0\"; exec \"$@\"\' "
+                . escapeshellarg(' . \var_export($this->store, true) . ') . " " . implode(" ", $php) . " <" . __DIR__ . "/typed 2>&1", $code); exit($code);');
+        \file_put_contents("$folder/typed", "testing\n");
+        self::assertSame(2, $this->toggle([], ['FLAGSTONE_STORE' => null], $folder, "$folder/readonly.php"), $this->printed);
+        self::assertStringContainsString("cannot write $this->store/head", $this->printed);
+        self::assertStringContainsString('NOTHING WAS STOPPED', $this->printed);
+        self::assertStringNotContainsString("Type the environment's name", $this->printed);
     }
 
     /** `config:cache` in a shell with another application's FLAGSTONE_STORE has the web answer from that store, and nothing said so. */

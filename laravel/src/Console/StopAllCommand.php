@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Console;
 
 use Flagstone\Laravel\Changes\Changer;
+use Flagstone\Laravel\Changes\Result;
 
 final class StopAllCommand extends FlagCommand
 {
@@ -26,7 +27,13 @@ final class StopAllCommand extends FlagCommand
         }
 
         $this->nameStore($changer);
-        if (!$this->isSure() && !$changer->isFile()) {
+        // A change that could be meant for either of two stores is refused anyway.
+        if (!$this->isSure() && !$changer->isFile() && $changer->otherStore() === null) {
+            $head = "{$changer->directory()}/head";
+            if (@\is_file($head) && !@\is_writable($head)) {
+                return $this->finish(Result::unknown("cannot write $head; nothing was changed. Run it as the store's owner: sudo -u OWNER php artisan feature:stop-all …;"
+                    . ' to stop only the machines that the store\'s config declares, add --yes'));
+            }
             $environment = (string) $changer->environment();
             $typed = $this->isJson() ? null : $this->typed("This stops $environment. Type the environment's name");
             if ($typed === null) {
