@@ -382,11 +382,30 @@ fn conditions_combine_as_logic_says() {
         (json!({"any": [{"all": [x, no]}, {"not": x}]}), false),
         (json!({"not": {"any": [{"not": x}, {"not": {"segment": "s"}}]}}), true),
         (json!({"attribute": "company", "in": [42]}), true),
-        (json!({"attribute": "company", "eq": "42"}), false),
+        (json!({"attribute": "company", "eq": "42"}), true),
+        (json!({"attribute": "company", "eq": "042"}), false),
+        (json!({"attribute": "company", "ne": "42"}), false),
+        (json!({"attribute": "company", "in": ["42", "acme"]}), true),
+        (json!({"attribute": "company", "not_in": ["41", "acme"]}), true),
+        (json!({"attribute": "company", "lt": "43"}), false),
         (json!({"attribute": "now", "after": "2026-11-21T11:59:59Z"}), true),
         (json!({"attribute": "now", "before": "2026-11-21T12:00:00Z"}), false),
     ] {
         assert_eq!(condition(when.clone(), s), expected, "{when}");
+    }
+}
+
+#[test]
+fn a_rule_keeps_out_a_company_whose_id_is_written_as_a_string() {
+    // The string equaled no company, so the rule let it in.
+    let not_in = json!({"attribute": "company", "not_in": ["1", 2, "acme"]});
+    let snapshot = snapshot(json!({
+        "flags": {"a": {"enabled": true, "rollout": {"percentage": 0}, "rules": [{"when": not_in}]}},
+    }));
+    for (company, expected) in
+        [(int(1), false), (text("1"), false), (int(2), false), (text("acme"), false), (int(3), true)]
+    {
+        assert_eq!(reason(&snapshot, "a", company).0, expected, "{company:?}");
     }
 }
 

@@ -5,7 +5,7 @@
 use super::compiler::Compiler;
 use super::error::{CompileError, at_most};
 use super::values;
-use crate::definition::{Condition, Scalar, Test};
+use crate::definition::{CompanyId, Condition, Scalar, Test};
 use crate::snapshot::format::{
     ATTRIBUTE_COMPANY, ATTRIBUTE_NOW, JUMP_FAILS, JUMP_HOLDS, MAX_OPERAND, MAX_TESTS, TestRecord, op, operand,
 };
@@ -115,10 +115,10 @@ impl<'a> Lowering<'_, 'a> {
             ..record(operation, attribute)
         };
         Ok(match test {
-            Test::In(scalars) => record(op::IN, self.set(scalars)),
-            Test::NotIn(scalars) => record(op::NOT_IN, self.set(scalars)),
-            Test::Eq(scalar) => record(op::EQ, self.scalar(scalar)?),
-            Test::Ne(scalar) => record(op::NE, self.scalar(scalar)?),
+            Test::In(scalars) => record(op::IN, self.set(attribute, scalars)),
+            Test::NotIn(scalars) => record(op::NOT_IN, self.set(attribute, scalars)),
+            Test::Eq(scalar) => record(op::EQ, self.equal(attribute, scalar)?),
+            Test::Ne(scalar) => record(op::NE, self.equal(attribute, scalar)?),
             Test::Lt(scalar) => record(op::LT, self.scalar(scalar)?),
             Test::Lte(scalar) => record(op::LTE, self.scalar(scalar)?),
             Test::Gt(scalar) => record(op::GT, self.scalar(scalar)?),
@@ -137,9 +137,19 @@ impl<'a> Lowering<'_, 'a> {
         })
     }
 
-    fn set(&mut self, scalars: &'a [Scalar]) -> (u8, u64, u64) {
-        let (a, b) = values::add_set(&mut self.compiler.cells, &mut self.compiler.strings, scalars);
+    fn set(&mut self, attribute: u32, scalars: &'a [Scalar]) -> (u8, u64, u64) {
+        let (cells, strings) = (&mut self.compiler.cells, &mut self.compiler.strings);
+        let (a, b) = values::add_set(cells, strings, scalars, |text| company_int(attribute, text));
         (operand::SET, a, b)
+    }
+
+    fn equal(&mut self, attribute: u32, scalar: &'a Scalar) -> Result<(u8, u64, u64), CompileError> {
+        if let Scalar::Text(text) = scalar
+            && let Some(int) = company_int(attribute, text)
+        {
+            return Ok((operand::INT, int as u64, 0));
+        }
+        self.scalar(scalar)
     }
 
     fn scalar(&mut self, scalar: &'a Scalar) -> Result<(u8, u64, u64), CompileError> {
@@ -174,6 +184,14 @@ impl<'a> Lowering<'_, 'a> {
 
     fn operand(&self, found: &str, expected: &'static str) -> CompileError {
         CompileError::Operand { flag: self.flag.to_owned(), found: found.to_owned(), expected }
+    }
+}
+
+/// The int that a company's id reads as, as in a question and in a list of companies.
+fn company_int(attribute: u32, text: &str) -> Option<i64> {
+    match CompanyId::from_text(text) {
+        Some(CompanyId::Int(int)) if attribute == ATTRIBUTE_COMPANY => Some(int),
+        _ => None,
     }
 }
 

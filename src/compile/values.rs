@@ -42,11 +42,12 @@ pub(super) fn add<'a>(cells: &mut Vec<CellRecord>, strings: &mut Strings<'a>, va
     root
 }
 
-/// Appends the operands of `in`; returns a test's operands a and b.
+/// Appends the operands of `in`; returns a test's operands a and b. `int` is the int that a text stands for.
 pub(super) fn add_set<'a>(
     cells: &mut Vec<CellRecord>,
     strings: &mut Strings<'a>,
     scalars: &'a [Scalar],
+    int: impl Fn(&str) -> Option<i64>,
 ) -> (u64, u64) {
     let (mut numbers, mut texts, mut bools) = (Vec::new(), Vec::new(), 0u64);
     for scalar in scalars {
@@ -54,7 +55,10 @@ pub(super) fn add_set<'a>(
             Scalar::Bool(bool) => bools |= 1 << u64::from(*bool),
             Scalar::Int(int) => numbers.push(Attribute::Int(*int)),
             Scalar::Float(float) => numbers.push(Attribute::Float(*float)),
-            Scalar::Text(text) => texts.push(text.as_str()),
+            Scalar::Text(text) => match int(text) {
+                Some(int) => numbers.push(Attribute::Int(int)),
+                None => texts.push(text.as_str()),
+            },
         }
     }
     let order = |a: &Attribute<'_>, b: &Attribute<'_>| compare_numbers(*a, *b).unwrap_or(Ordering::Equal);

@@ -201,6 +201,18 @@ final class FileTest extends TestCase
         Process::useFile(null);
     }
 
+    public function test_a_rule_keeps_out_a_company_whose_id_is_written_as_a_string(): void
+    {
+        // The string equaled no company, so the rule let it in.
+        $rule = static fn (array $test): array => ['rollout' => ['percentage' => 0], 'rules' => [['when' => ['attribute' => 'company'] + $test]]];
+        Process::useFile(self::definitions(['flags' => ['a' => $rule(['not_in' => ['1', 2, 'acme']]), 'b' => $rule(['eq' => '42']), 'c' => $rule(['lt' => '43']), 'd' => $rule(['ne' => '042'])]]));
+        $on = static fn (string $flag, int|string ...$companies): array => array_map(static fn (int|string $company): bool => feature_enabled($flag, $company), $companies);
+        self::assertSame([false, false, false, false, true], $on('a', 1, '1', 2, 'acme', 3));
+        self::assertSame([true, true, false], $on('b', 42, '42', '042'));
+        self::assertSame([false, false, false, true], [...$on('c', 42, '42'), ...$on('d', '042', 'x')]);
+        Process::useFile(null);
+    }
+
     public function test_a_limit_of_regular_expressions_refuses_no_file(): void
     {
         // Keys, times and tokens were matched by patterns, which find nothing then: every file was refused.

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Polyfill\File;
 
+use Flagstone\Polyfill\Company;
 use Flagstone\Polyfill\Compiled;
 use Flagstone\Polyfill\Conditions as Tests;
 use Flagstone\Polyfill\Number;
@@ -134,6 +135,9 @@ final class ConditionCompiler
     private function test(string $attribute, int $operation, mixed $operand): array
     {
         $name = $attribute === 'company' || $attribute === 'now' ? '' : $attribute;
+        if ($attribute === 'company' && \in_array($operation, [Tests::IN, Tests::NOT_IN, Tests::EQ, Tests::NE], true)) {
+            $operand = \is_array($operand) ? \array_map(self::company(...), $operand) : self::company($operand);
+        }
         $test = [$operation, 0, $this->attribute($attribute), $name, 0, 0, \is_scalar($operand) ? $operand : 0, 0, 0];
         if ($operation === Tests::IN || $operation === Tests::NOT_IN) {
             $test[1] = Tests::SET;
@@ -150,6 +154,12 @@ final class ConditionCompiler
         }
 
         return $test;
+    }
+
+    /** A company's id as questions have it. */
+    private static function company(mixed $operand): mixed
+    {
+        return \is_string($operand) ? Company::normal($operand) ?? $operand : $operand;
     }
 
     /**

@@ -1,10 +1,9 @@
 //! Decodes conditions.
 
 use super::{Decoder, Link, Owner, is_attribute};
-use crate::definition::clip::clip;
 use crate::definition::json::Kind;
 use crate::definition::merge::View;
-use crate::definition::{Condition, Scalar, Test, company, limits};
+use crate::definition::{Condition, Scalar, Test, limits};
 use crate::{semver, time};
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -150,9 +149,6 @@ impl<'m> Decoder<'m> {
             self.findings.error(operand.place(), message);
             return None;
         }
-        if name == "company" && matches!(test, Test::In(_) | Test::NotIn(_) | Test::Eq(_) | Test::Ne(_)) {
-            self.warn_of_company_operand(operand);
-        }
         if let Some((found, advice)) = suspect_operand(&name, &test) {
             let message = format!("found {operator} with {found}");
             self.findings.warning(operand.place(), message, advice.into_owned());
@@ -255,21 +251,5 @@ impl<'m> Decoder<'m> {
             return None;
         }
         Some(text)
-    }
-
-    /// Warns of an operand that no company equals: a company is an int wherever its id reads as one.
-    fn warn_of_company_operand(&mut self, operand: View<'m>) {
-        let tree = self.tree;
-        let items: Vec<View> = match operand.kind(tree) {
-            Kind::List => tree.items(operand.place()).map(View::Raw).collect(),
-            _ => vec![operand],
-        };
-        for item in items.into_iter().filter(|item| matches!(item.kind(tree), Kind::Plain | Kind::Escaped)) {
-            let text = tree.string(item.place());
-            if company::canonical_int(&text).is_some() {
-                let message = format!("no company equals \"{}\", since its id is an integer", clip(&text));
-                self.findings.warning(item.place(), message, format!("write {text}"));
-            }
-        }
     }
 }
