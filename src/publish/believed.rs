@@ -98,10 +98,10 @@ impl BelievedUsers {
         user == 0 || user == self.owner || user == self.own || other()
     }
 
-    /// True if workers may run as that user: believed users, and the system's. A store that lost its readers' group no longer believes
-    /// its workers.
+    /// True if workers may run as that user: believed users, and the system's if the configuration lists none. A store that lost its
+    /// readers' group no longer believes its workers.
     pub fn may_run_workers(&self, user: u32) -> bool {
-        user < SYSTEM_USERS || self.trusts(user)
+        (user < SYSTEM_USERS && !matches!(self.others, Others::Listed(_))) || self.trusts(user)
     }
 
     /// Explains why that user's counters are not believed, and what to type. `counting` are users whose counters exist and are believed.

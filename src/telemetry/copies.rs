@@ -1,7 +1,7 @@
 //! Counters of a store's copies: workers that read one, as the one that a move left behind, see no change of the store.
 
 use super::directory::{self, Own};
-use super::layout::{self, COUNTERS, MAGIC, header};
+use super::layout::{self, COUNTERS, MAGIC, SEATS, WORKERS, header};
 use super::shown::is_shown;
 use super::store_note::{directory_hash, id_hash};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,36 +27,73 @@ pub struct StoreCopy {
 pub struct Copies {
     /// Copies that are counted for.
     pub found: Vec<StoreCopy>,
-    /// Users with more counters than are looked at.
+    /// Users who may run workers, and have more counters than are looked at.
     pub unseen: BTreeSet<u32>,
 }
 
-/// Names that are looked at in one directory, and directories of one user: anybody can make as many as memory holds.
-const MAX_NAMES: usize = 65_536;
+/// What is looked at of each user who may run workers, and of all others together: anybody can make as many as memory holds.
 const MAX_DIRECTORIES: usize = 64;
+const MAX_NAMES: usize = 65_536;
+const MAX_COUNTERS: usize = 16_384;
 
-/// Copies of the store with this id that living threads of the users `among` count for; `store` is the store's own path. `memory` is the
-/// directory of the counters. No copy is looked at: it may lie on a mount that hangs.
+/// What was looked at, by user; under none of those who may not run workers.
+struct Looked<F> {
+    may_run_workers: F,
+    users: BTreeMap<u32, Option<u32>>,
+    amounts: BTreeMap<Option<u32>, Amount>,
+}
+
+#[derive(Default)]
+struct Amount {
+    directories: usize,
+    names: usize,
+    counters: usize,
+}
+
+impl<F: Fn(u32) -> bool> Looked<F> {
+    fn new(may_run_workers: F) -> Looked<F> {
+        Looked { may_run_workers, users: BTreeMap::new(), amounts: BTreeMap::new() }
+    }
+
+    /// Counts a directory of that user. Returns the user if workers may run as it, and what was looked at so far.
+    fn at(&mut self, user: u32) -> (Option<u32>, &mut Amount) {
+        let may = &self.may_run_workers;
+        let worker = *self.users.entry(user).or_insert_with(|| may(user).then_some(user));
+        let amount = self.amounts.entry(worker).or_default();
+        amount.directories += 1;
+        (worker, amount)
+    }
+}
+
+/// Copies of the store with this id that living threads count for; `store` is the store's own path. `memory` is the directory of the
+/// counters. No copy is looked at: it may lie on a mount that hangs.
 ///
 /// # Errors
 ///
 /// When the directory cannot be listed.
-pub fn copies(memory: &Path, store: &Path, id: &str, among: impl Fn(u32) -> bool) -> io::Result<Copies> {
+pub fn copies(
+    memory: &Path,
+    store: &Path,
+    id: &str,
+    may_run_workers: impl Fn(u32) -> bool,
+) -> io::Result<Copies> {
     let (own_file, here, id) = (layout::name(store), directory_hash(store), id_hash(id));
-    let (mut copies, mut seen) = (Copies::default(), BTreeMap::<u32, usize>::new());
-    for (own, user) in directory::directories(memory)?.filter(|(_, user)| among(*user)) {
-        let directories = seen.entry(user).or_default();
-        *directories += 1;
-        if *directories > MAX_DIRECTORIES {
-            copies.unseen.insert(user);
+    let (mut copies, mut looked) = (Copies::default(), Looked::new(may_run_workers));
+    for (own, user) in directory::directories(memory)? {
+        let (worker, amount) = looked.at(user);
+        let room = MAX_NAMES.saturating_sub(amount.names);
+        if amount.directories > MAX_DIRECTORIES || room == 0 {
+            copies.unseen.extend(worker);
             continue;
         }
-        let names = sorted_names(&own);
-        if names.len() > MAX_NAMES {
-            copies.unseen.insert(user);
-        }
+        let names = sorted_names(&own, room);
+        amount.names += names.len();
         let is_counters = |name: &&String| Path::new(name).extension() == Some(OsStr::new(COUNTERS));
         for name in names.iter().filter(is_counters).filter(|name| **name != own_file) {
+            amount.counters += 1;
+            if amount.counters > MAX_COUNTERS {
+                break;
+            }
             let Ok(header) = read_header(&own, name, user) else { continue };
             let is_copy = header.store == id && header.directory != here;
             let workers = if is_copy { living(&own, &names, name, user) } else { 0 };
@@ -64,41 +101,55 @@ pub fn copies(memory: &Path, store: &Path, id: &str, among: impl Fn(u32) -> bool
                 copies.found.push(StoreCopy { path: header.path, user, workers });
             }
         }
+        if amount.names > MAX_NAMES || amount.counters > MAX_COUNTERS {
+            copies.unseen.extend(worker);
+        }
     }
     Ok(copies)
 }
 
-/// Users whose living threads count for this store and know its id, each with the group of its counters.
+/// Users whose counters are this store's and know its id, each with the groups of the counters. Users who may not run workers count while
+/// threads of theirs live.
 ///
 /// # Errors
 ///
 /// When the directory cannot be listed.
-pub fn readers(memory: &Path, store: &Path, id: &str) -> io::Result<BTreeMap<u32, Vec<u32>>> {
+pub fn readers(
+    memory: &Path,
+    store: &Path,
+    id: &str,
+    may_run_workers: impl Fn(u32) -> bool,
+) -> io::Result<BTreeMap<u32, Vec<u32>>> {
     let (id, mut readers) = (id_hash(id), BTreeMap::<u32, Vec<u32>>::new());
+    let mut looked = Looked::new(may_run_workers);
     for found in directory::files(memory, store)?.filter(|found| found.is_held) {
         let (own, name, user) = (&found.own, &found.name, found.user);
-        let knows_it = read_header(own, name, user).is_ok_and(|header| header.store == id);
-        if knows_it && living(own, &sorted_names(own), name, user) > 0 {
+        let (worker, amount) = looked.at(user);
+        let is_readers = amount.directories <= MAX_DIRECTORIES
+            && read_header(own, name, user).is_ok_and(|header| header.store == id)
+            && (worker.is_some() || (1..=WORKERS + SEATS).any(|number| is_alive(own, name, number, user)));
+        if is_readers {
             readers.entry(user).or_default().extend(found.group);
         }
     }
     Ok(readers)
 }
 
-/// Names in a directory, sorted; where it holds more than are looked at, one more than that.
-fn sorted_names(own: &Own) -> Vec<String> {
-    let mut names: Vec<String> = own.names().into_iter().flatten().take(MAX_NAMES + 1).collect();
+/// Names in a directory, sorted; where it holds more than `limit`, one more than that.
+fn sorted_names(own: &Own, limit: usize) -> Vec<String> {
+    let mut names: Vec<String> = own.names().into_iter().flatten().take(limit + 1).collect();
     names.sort_unstable();
     names
 }
 
 /// Number of threads that show that they count in that file; `names` are the directory's, sorted.
 fn living(own: &Own, names: &[String], counters: &str, user: u32) -> usize {
-    let is_alive = |sign: &&String| {
-        layout::shown_by(counters, sign)
-            .is_some_and(|number| own.holds(sign) && is_shown(own, counters, number, user))
-    };
-    signs(names, counters).filter(is_alive).count()
+    let numbers = signs(names, counters).filter_map(|sign| layout::shown_by(counters, sign));
+    numbers.filter(|number| is_alive(own, counters, *number, user)).count()
+}
+
+fn is_alive(own: &Own, counters: &str, number: usize, user: u32) -> bool {
+    own.holds(&layout::shown(counters, number)) && is_shown(own, counters, number, user)
 }
 
 /// The names, of sorted ones, that begin as those by which threads show that they count in that file.

@@ -306,20 +306,6 @@ pub(super) fn directories(directory: &Path) -> io::Result<impl Iterator<Item = (
     }))
 }
 
-/// Users whose directories hold counters of a store, each with the groups that its processes are known to have had.
-///
-/// # Errors
-///
-/// When the directory cannot be listed.
-#[cfg(feature = "publisher")]
-pub fn users(directory: &Path, store: &Path) -> io::Result<std::collections::BTreeMap<u32, Vec<u32>>> {
-    let mut users: std::collections::BTreeMap<u32, Vec<u32>> = Default::default();
-    for found in files(directory, store)?.filter(|found| found.is_held) {
-        users.entry(found.user).or_default().extend(found.group);
-    }
-    Ok(users)
-}
-
 /// The result of stat(2).
 struct Look {
     mode: u32,

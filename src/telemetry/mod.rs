@@ -39,8 +39,6 @@ mod tally;
 
 #[cfg(feature = "publisher")]
 pub use copies::{Copies, StoreCopy, copies, readers};
-#[cfg(feature = "publisher")]
-pub use directory::users;
 pub use error::TelemetryError;
 pub use exposure::{Cohort, Exposure, GROUPS, Group};
 pub use held::let_go_in_child;

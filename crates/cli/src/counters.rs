@@ -1,6 +1,6 @@
 //! The workers' counters for a store, and the generations that they answer from.
 
-use crate::output::{Failure, Output};
+use crate::output::{Failure, Output, cut};
 use crate::{display, identity};
 use flagstone::Snapshot;
 use flagstone::files::{Account, group_name};
@@ -8,7 +8,7 @@ use flagstone::publish::{BelievedUsers, ShutOut, Store};
 use flagstone::store::{self, Reader, ReaderOptions, ReaderStatus, View};
 use flagstone::telemetry::{self, Counts, Source, StoreCopy, TelemetryError, read};
 use serde::{Serialize, Serializer};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display, Formatter};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -61,19 +61,15 @@ pub fn former_keys(snapshot: &Snapshot) -> impl Iterator<Item = (&str, &str)> {
     snapshot.flag_ids().filter_map(pair)
 }
 
-/// The users whose workers are looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whose {
-    /// Those that workers may run as.
-    Workers,
-    /// All.
-    Everybody,
-}
+/// The most paths that are named in a line, and the most characters of each: others may have written them.
+const PATHS: usize = 3;
+const PATH_LENGTH: usize = 200;
 
 /// Workers that a change of the store does not reach.
 pub struct Unreached {
     pub problem: String,
     pub mend: String,
+    user: u32,
 }
 
 impl Display for Unreached {
@@ -88,17 +84,43 @@ impl Serialize for Unreached {
     }
 }
 
-/// Users who counted for this store and can no longer read it. The group of its counters is one that a user's workers have, as a pool may
-/// have a group that its user lacks. `whose` other than a worker's count where living threads have read the store: anybody can make a file.
-pub fn shut_out(store: &Store, memory: &Path, whose: Whose) -> Vec<Unreached> {
+/// Workers that cannot read the store, and those that read a copy of it; and the number of users who say so and may not run workers:
+/// anybody can make a file.
+pub fn unreached(store: &Store, memory: &Path) -> (Vec<Unreached>, usize) {
+    let Ok(believed) = store.believed() else { return Default::default() };
+    let all =
+        all_shut_out(store, memory, &believed).into_iter().chain(all_copies_read(store, memory, &believed));
+    let (workers, others): (Vec<_>, Vec<_>) = all.partition(|one| believed.may_run_workers(one.user));
+    let others: BTreeSet<u32> = others.iter().map(|one| one.user).collect();
+    (workers, others.len())
+}
+
+/// Users who counted for this store and can no longer read it, and whom workers may run as.
+pub fn shut_out(store: &Store, memory: &Path) -> Vec<Unreached> {
+    of_workers(store, memory, all_shut_out)
+}
+
+/// Workers that read a copy of this store, as a move leaves them behind; and where more may do so than were looked at.
+pub fn copies_read(store: &Store, memory: &Path) -> Vec<Unreached> {
+    of_workers(store, memory, all_copies_read)
+}
+
+fn of_workers(
+    store: &Store,
+    memory: &Path,
+    look: fn(&Store, &Path, &BelievedUsers) -> Vec<Unreached>,
+) -> Vec<Unreached> {
     let Ok(believed) = store.believed() else { return Vec::new() };
-    let directory = store.directory();
-    let mut users = telemetry::users(memory, directory).unwrap_or_default();
-    users.retain(|user, _| believed.may_run_workers(*user));
-    if whose == Whose::Everybody {
-        users.extend(telemetry::readers(memory, directory, &store.id()).into_iter().flatten());
-    }
-    let out = store.shut_out(users);
+    let mut all = look(store, memory, &believed);
+    all.retain(|one| believed.may_run_workers(one.user));
+    all
+}
+
+/// The group of a user's counters is one that its workers have, as a pool may have a group that its user lacks.
+fn all_shut_out(store: &Store, memory: &Path, believed: &BelievedUsers) -> Vec<Unreached> {
+    let may_run_workers = |user| believed.may_run_workers(user);
+    let users = telemetry::readers(memory, store.directory(), &store.id(), may_run_workers);
+    let out = store.shut_out(users.unwrap_or_default());
     let unreached = |out: &ShutOut| Unreached {
         problem: format!(
             "by owners, groups and modes user {} cannot read {}: workers of that user which have no other group than the user has go on with what \
@@ -107,6 +129,7 @@ pub fn shut_out(store: &Store, memory: &Path, whose: Whose) -> Vec<Unreached> {
             display::shell(&out.path.to_string_lossy()),
         ),
         mend: readers_back(store.directory(), &out.path),
+        user: out.user,
     };
     out.iter().map(unreached).collect()
 }
@@ -146,29 +169,28 @@ pub fn readers_back(store: &Path, in_the_way: &Path) -> String {
     format!("Type: {regroup}{sudo}chmod u={owners},{}={readers} {way}", if for_group { "g" } else { "go" })
 }
 
-/// Workers that read a copy of this store, as a move leaves them behind; and where more may do so than were looked at.
-pub fn copies_read(store: &Store, memory: &Path, whose: Whose) -> Vec<Unreached> {
-    let Ok(believed) = store.believed() else { return Vec::new() };
-    let of = |may_run_workers: bool| {
-        let among = |user| believed.may_run_workers(user) == may_run_workers;
-        telemetry::copies(memory, store.directory(), &store.id(), among).unwrap_or_default()
-    };
-    let mut copies = of(true);
-    if whose == Whose::Everybody {
-        // Without those whom it did not look at: anybody could make as many counters.
-        copies.found.extend(of(false).found);
+fn all_copies_read(store: &Store, memory: &Path, believed: &BelievedUsers) -> Vec<Unreached> {
+    let may_run_workers = |user| believed.may_run_workers(user);
+    let copies =
+        telemetry::copies(memory, store.directory(), &store.id(), may_run_workers).unwrap_or_default();
+    let mut users = BTreeMap::<u32, Vec<&StoreCopy>>::new();
+    for copy in &copies.found {
+        users.entry(copy.user).or_default().push(copy);
     }
-    let unreached = |copy: &StoreCopy| Unreached {
+    let path = |copy: &&StoreCopy| display::shell(&cut(&copy.path.to_string_lossy(), PATH_LENGTH));
+    let unreached = |(user, copies): (u32, Vec<&StoreCopy>)| Unreached {
         problem: format!(
-            "{} of user {} opened a copy of this store, {}, and see no change of this one",
-            display::counted(copy.workers as u64, "worker"),
-            display::plain(&Account::of(copy.user).name),
-            display::shell(&copy.path.to_string_lossy()),
+            "{} of user {} opened {} of this store, {}, and see no change of this one",
+            display::counted(copies.iter().map(|copy| copy.workers as u64).sum(), "worker"),
+            display::plain(&Account::of(user).name),
+            if copies.len() == 1 { "a copy" } else { "copies" },
+            display::some(copies.iter().map(path), PATHS),
         ),
         mend: format!(
             "Name {} to them (flagstone.store, FLAGSTONE_STORE), and restart them: PHP-FPM's pools, queue workers, Octane (docs/runbooks/moving.md)",
             display::shell(&store.directory().to_string_lossy()),
         ),
+        user,
     };
     let unseen = |user: &u32| Unreached {
         problem: format!(
@@ -177,8 +199,9 @@ pub fn copies_read(store: &Store, memory: &Path, whose: Whose) -> Vec<Unreached>
             display::shell(&memory.to_string_lossy()),
         ),
         mend: "Remove those of stores that are gone".to_owned(),
+        user: *user,
     };
-    copies.found.iter().map(unreached).chain(copies.unseen.iter().map(unseen)).collect()
+    users.into_iter().map(unreached).chain(copies.unseen.iter().map(unseen)).collect()
 }
 
 /// The counters of believed users. Files of others come with the line that would include them.

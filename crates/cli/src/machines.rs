@@ -4,7 +4,7 @@
 
 pub mod encode;
 
-use crate::output::{EXCEPT, Exit, GOOD, Output, WARN};
+use crate::output::{EXCEPT, Exit, GOOD, Output, WARN, cut};
 use crate::{display, process};
 use flagstone::publish::{Config, Machine};
 use serde_json::{Value, json};
@@ -89,7 +89,7 @@ impl Relay {
         for (name, text) in
             machines.iter().flat_map(|(name, answer)| warnings(answer).map(move |text| (name, text)))
         {
-            output.warn(format!("{name}: {}", cut(text)));
+            output.warn(format!("{name}: {}", line(text)));
         }
         let missed = machines.iter().filter(|(_, answer)| answer.is_err()).count();
         if missed > 0 {
@@ -145,8 +145,8 @@ fn warnings(answer: &Result<Value, String>) -> impl Iterator<Item = &str> {
 }
 
 /// Another machine's text, in one line.
-fn cut(text: &str) -> String {
-    display::plain(&text.chars().take(1_000).collect::<String>()).into_owned()
+fn line(text: &str) -> String {
+    cut(&display::plain(text), 1_000).into_owned()
 }
 
 /// Runs a machine's program. Returns its answer, or the problem. The exit code alone tells nothing: a pipe in the machine's command loses it.
@@ -174,7 +174,7 @@ fn answer(
             let problem = told.or(first).unwrap_or_else(|| "it said nothing".to_owned());
             // A line after it is about that machine alone, such as "NOTHING WAS STOPPED": it was done here.
             let problem = problem.lines().next().unwrap_or_default();
-            Err(format!("{} ({})", cut(problem.trim_start_matches("flagstone: ")), ending(ran.status)))
+            Err(format!("{} ({})", line(problem.trim_start_matches("flagstone: ")), ending(ran.status)))
         }
     }
 }

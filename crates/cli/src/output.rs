@@ -530,7 +530,7 @@ fn columns(header: &[&str], rows: &[Vec<Cell>], width: Option<usize>) -> Vec<(us
 }
 
 /// The text, cut with a mark if it is longer.
-fn cut(text: &str, width: usize) -> Cow<'_, str> {
+pub fn cut(text: &str, width: usize) -> Cow<'_, str> {
     match text.char_indices().nth(width) {
         None => Cow::Borrowed(text),
         Some(_) => Cow::Owned(text.chars().take(width.saturating_sub(1)).chain(['…']).collect()),

@@ -1,7 +1,7 @@
 //! `health`: reports whether flags are answered, and from what; for health checks, which must not restart what is only stale.
 
 use crate::args::{Arguments, Memory};
-use crate::counters::{Seen, Whose, copies_read, counts, left_out, shut_out};
+use crate::counters::{Seen, copies_read, counts, left_out, shut_out};
 use crate::guard::GuardReport;
 use crate::output::{BAD, Exit, GOOD, Outcome, Output, WARN};
 use crate::{display, identity, store_view};
@@ -33,8 +33,8 @@ pub fn run(arguments: &Arguments, command: &Memory, output: &mut Output) -> Outc
     // A process that only reads the store may have it mounted read-only.
     let may_change = identity::may_change(&store);
     let frozen = may_change.then(|| store.frozen()).flatten();
-    let shut_out = shut_out(&store, &command.memory, Whose::Workers);
-    let copies_read = copies_read(&store, &command.memory, Whose::Workers);
+    let shut_out = shut_out(&store, &command.memory);
+    let copies_read = copies_read(&store, &command.memory);
     let conflicts = store.open_conflicts().unwrap_or_default();
     let overdue = overdue(&conflicts, flagstone::time::now());
     let full = may_change && store.is_full();

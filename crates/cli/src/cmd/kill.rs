@@ -2,7 +2,7 @@
 
 use super::change::{self, ChangeContext};
 use crate::args::{self, Arguments, Command, Kill, Revive};
-use crate::counters::{self, Unreached, Whose};
+use crate::counters::{self, Unreached};
 use crate::display;
 use crate::extent::{Extent, extent};
 use crate::guard::GuardReport;
@@ -40,7 +40,7 @@ pub fn kill(arguments: &Arguments, command: &Kill, output: &mut Output) -> Outco
     let (begun, known, result) = make_switch(arguments, command, output)
         .map_err(|failure| nothing_stopped(&arguments.command, failure))?;
     let unreached = unreached(&begun.store);
-    let [whom, except] = match unreached.is_empty() {
+    let [whom, except] = match unreached.0.is_empty() {
         true => ["for everybody at once".to_owned(), String::new()],
         false => [EXCEPT.to_owned(), format!(" {EXCEPT}")],
     };
@@ -272,13 +272,9 @@ pub struct SwitchResult {
     sent: Relay,
 }
 
-/// Workers that may not see a switch. Of users of all kinds: a warning too many is better than a kill that is reported and did not reach a
-/// worker.
-pub fn unreached(store: &Store) -> Vec<Unreached> {
-    let memory = Path::new(telemetry::DIRECTORY);
-    let mut unreached = counters::shut_out(store, memory, Whose::Everybody);
-    unreached.extend(counters::copies_read(store, memory, Whose::Everybody));
-    unreached
+/// Workers that may not see a switch, and the number of users who say so and are not believed.
+pub fn unreached(store: &Store) -> (Vec<Unreached>, usize) {
+    counters::unreached(store, Path::new(telemetry::DIRECTORY))
 }
 
 /// Prints the result of a switch of that flag, or of all: its reach, and the answers of other machines. A warning is no failure: the
@@ -288,20 +284,26 @@ pub fn unreached(store: &Store) -> Vec<Unreached> {
 pub fn print_switch(
     begun: &ChangeContext,
     reach: &args::Reach,
-    (flag, result, unreached): (Option<&str>, SwitchResult, Vec<Unreached>),
+    (flag, result, (unreached, others)): (Option<&str>, SwitchResult, (Vec<Unreached>, usize)),
     more: Value,
     output: &mut Output,
 ) -> Outcome {
     let SwitchResult { switched, before, sent } = result;
-    change::warn(switched.audit_warning.as_deref(), output);
-    for workers in &unreached {
-        output.warn(workers.to_string());
-    }
     let reach = match switched.changed {
         true => reached(begun, reach, &before, flag, output),
         false => Value::Null,
     };
     let arrived = sent.tell(None, output);
+    change::warn(switched.audit_warning.as_deref(), output);
+    for workers in &unreached {
+        output.warn(workers);
+    }
+    if others > 0 {
+        output.warn(format!(
+            "{} whose counters are not believed may not read this store; if PHP runs as such a user, name it in telemetry.users (docs/telemetry.md)",
+            display::counted(others as u64, "user")
+        ));
+    }
     let mut answer = json!({
         "environment": begun.store.environment(),
         "machine": begun.change.actor.host,

@@ -1,7 +1,7 @@
 //! `metrics`: prints the workers' counters, and what they answer from, as OpenMetrics text for Prometheus and its kin.
 
 use crate::args::{Arguments, Memory};
-use crate::counters::{CLASSES, Seen, Whose, counts, shut_out};
+use crate::counters::{CLASSES, Seen, counts, shut_out};
 use crate::guard::GuardReport;
 use crate::openmetrics::{Kind, Text};
 use crate::output::{Exit, Outcome, Output};
@@ -19,7 +19,7 @@ pub fn run(arguments: &Arguments, command: &Memory, output: &mut Output) -> Outc
     let counts = counts(&store, &command.memory, output)?;
     let mut text = Text::default();
     of_store(&seen, &counts, &mut text);
-    let shut_out = shut_out(&store, &command.memory, Whose::Workers).len();
+    let shut_out = shut_out(&store, &command.memory).len();
     gauge(&mut text, "flagstone_users_shut_out", "Users who counted, and cannot read the store", shut_out);
     of_kills(&store, &mut text);
     of_memory(&counts, &mut text);

@@ -2,7 +2,7 @@
 
 use super::history;
 use crate::args::Arguments;
-use crate::counters::{self, Whose};
+use crate::counters::{self};
 use crate::guard::GuardReport;
 use crate::output::{BAD, BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::switches::Switch;
@@ -91,7 +91,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         let text = format!("kill and stop-all would stop nothing: {}", display::plain(why));
         output.line(format!("  {:<12} {}", "changes", output.paint(BAD, text)));
     }
-    let shut_out = counters::shut_out(&store, Path::new(telemetry::DIRECTORY), Whose::Workers);
+    let shut_out = counters::shut_out(&store, Path::new(telemetry::DIRECTORY));
     for out in &shut_out {
         output.line(format!("  {:<12} {}", "shut out", output.paint(BAD, out)));
     }

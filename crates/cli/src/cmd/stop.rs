@@ -19,7 +19,7 @@ pub fn stop(arguments: &Arguments, command: &StopAll, output: &mut Output) -> Ou
     let (begun, result) = make_switch(arguments, command, output)
         .map_err(|failure| nothing_stopped(&arguments.command, failure))?;
     let unreached = unreached(&begun.store);
-    let except = if unreached.is_empty() { String::new() } else { format!(" {EXCEPT}") };
+    let except = if unreached.0.is_empty() { String::new() } else { format!(" {EXCEPT}") };
     output.line_now(match result.switched.changed {
         true => format!(
             "{} everything{except}: each flag is off but those whose emergency is \"keep\", until `flagstone resume-all`",

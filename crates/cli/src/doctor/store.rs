@@ -4,7 +4,7 @@ use super::{
     AGE, AUDIT, EMERGENCY, ENVIRONMENT, FALLBACK, HEAD, KILLS, PERMISSIONS, Report, SNAPSHOT, STOP, STORE,
     space, time,
 };
-use crate::counters::{self, Whose};
+use crate::counters::{self};
 use crate::{display, identity, store_view};
 use flagstone::StoreError;
 use flagstone::files::Trust;
@@ -48,7 +48,7 @@ pub fn open(directory: &Path, memory: &Path, report: &mut Report) -> Option<Open
 /// behind.
 fn reached(store: &Store, named: &str, memory: &Path, report: &mut Report) {
     let found = format!("{named}, for {}", display::plain(store.environment()));
-    if let Some(copy) = counters::copies_read(store, memory, Whose::Workers).first() {
+    if let Some(copy) = counters::copies_read(store, memory).first() {
         return report.warned(STORE, format!("{found}; but {}", copy.problem), &copy.mend);
     }
     let Some((name, other)) = store_view::other_default(store.directory()) else {
@@ -132,7 +132,7 @@ fn permissions(store: &Store, status: &StoreStatus, memory: &Path, report: &mut 
         );
     }
     // A pool may have a group that its user lacks.
-    if let Some(out) = counters::shut_out(store, memory, Whose::Workers).first() {
+    if let Some(out) = counters::shut_out(store, memory).first() {
         return report.warned(
             PERMISSIONS,
             &out.problem,

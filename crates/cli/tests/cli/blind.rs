@@ -263,6 +263,8 @@ fn of_www_data() -> Site {
     for path in [&own, &site.worker.path().to_owned(), &site.worker.path().with_extension("claims")] {
         std::os::unix::fs::chown(path, Some(33), Some(33)).expect("root, as sudo make test has");
     }
+    let store = flagstone::publish::Store::open(&site.shop.directory.join("store")).unwrap();
+    site.worker.note_store(store.directory(), &store.id());
     site
 }
 
@@ -423,21 +425,89 @@ fn counters_of_others_hide_no_worker_that_reads_a_copy() {
     assert!(ran.json()["unreached"][0].as_str().unwrap().contains("opened a copy"), "{}", ran.out);
 }
 
-/// An empty file of any user's, named as the store's counters, made each kill "off except in workers that do not read this store".
+/// An empty file of any user's, named as the store's counters, made each kill "off except in workers that do not read this store"; one of
+/// a system's user degraded health, and the readers' group was advised for that user.
 #[test]
 fn a_file_that_anybody_can_make_is_no_worker_without_access() {
     let site = Site::new(QUICK);
-    let own = site.shop.directory.join("memory/flagstone-4-1001");
-    let file = own.join(site.worker.path().file_name().unwrap());
-    std::fs::create_dir(&own).unwrap();
-    std::fs::write(&file, []).unwrap();
-    for path in [&own, &file] {
-        std::os::unix::fs::chown(path, Some(1001), None).expect("root, as sudo make test has");
+    for user in [1001, 5] {
+        let own = site.shop.directory.join(format!("memory/flagstone-4-{user}"));
+        let file = own.join(site.worker.path().file_name().unwrap());
+        std::fs::create_dir(&own).unwrap();
+        std::fs::write(&file, []).unwrap();
+        for path in [&own, &file] {
+            std::os::unix::fs::chown(path, Some(user), Some(user)).expect("root, as sudo make test has");
+        }
     }
     std::fs::set_permissions(site.shop.directory.join("store"), PermissionsExt::from_mode(0o750)).unwrap();
+    assert_eq!(health(&site)["flagstone"]["shut_out"], serde_json::json!([]));
     let ran = beside_counters(&site, "kill checkout --reason test");
     assert!(ran.out.contains("off for everybody at once"), "{}", ran.out);
-    assert!(!ran.err.contains("1001"), "{}", ran.err);
+    assert_eq!(ran.err, "");
+}
+
+/// With `telemetry.users` set, every system's user who had counted degraded health, and made a kill "off except in workers …".
+#[test]
+fn users_who_are_not_listed_shut_nobody_out() {
+    let site = of_www_data();
+    std::fs::set_permissions(site.shop.directory.join("store/head"), PermissionsExt::from_mode(0o640))
+        .unwrap();
+    for path in std::fs::read_dir(site.worker.path().parent().unwrap()).unwrap() {
+        std::os::unix::fs::chown(path.unwrap().path(), Some(33), Some(33)).unwrap();
+    }
+    assert_eq!(health(&site)["status"], "degraded");
+    site.shop.run(["config", "telemetry.users", r#"["games"]"#]).exits(0);
+    assert_eq!(health(&site)["flagstone"]["shut_out"], serde_json::json!([]));
+    let ran = beside_counters(&site, "kill checkout --reason test");
+    assert!(ran.out.contains("off for everybody at once"), "{}", ran.out);
+    assert!(ran.err.contains("1 user whose counters are not believed"), "{}", ran.err);
+}
+
+/// Any user's 900 counters were 900 warnings of root's kill, with that user's text, before what other machines had answered.
+#[test]
+fn counters_of_many_copies_are_one_warning() {
+    let site = Site::new(QUICK);
+    let (memory, store) = (site.shop.directory.join("memory"), site.shop.directory.join("store"));
+    let id = flagstone::publish::Store::open(&store).unwrap().id();
+    let copy = site.shop.directory.join("copy");
+    assert!(Command::new("cp").arg("-a").args([&store, &copy]).status().unwrap().success());
+    let worker = Recorder::open(&memory, &copy, &site.snapshot, now()).unwrap();
+    worker.note_store(&copy, &id);
+    let own = worker.path().parent().unwrap();
+    let sign = std::fs::read_dir(own).unwrap().map(|entry| entry.unwrap().path());
+    let stem = worker.path().file_stem().unwrap().to_str().unwrap();
+    let is_sign = |path: &std::path::PathBuf| {
+        path.to_str().is_some_and(|path| path.contains(&format!("{stem}.thread-")))
+    };
+    let sign = { sign }.find(is_sign).unwrap();
+    let mut counters = std::fs::read(worker.path()).unwrap();
+    for number in 0..900 {
+        let text = format!("/copy {number}: type rm -rf{}\0", " ".repeat(500));
+        counters[512..512 + text.len()].copy_from_slice(text.as_bytes());
+        std::fs::write(own.join(format!("{number:016x}.counters")), &counters[..4096]).unwrap();
+        std::fs::hard_link(
+            &sign,
+            own.join(format!("{number:016x}.{}", sign.extension().unwrap().to_str().unwrap())),
+        )
+        .unwrap();
+    }
+    let owned_by = |user| {
+        for path in std::fs::read_dir(own).unwrap().map(|entry| entry.unwrap().path()).chain([own.to_owned()])
+        {
+            std::os::unix::fs::chown(path, Some(user), None).expect("root, as sudo make test has");
+        }
+    };
+    owned_by(1001);
+    let ran = beside_counters(&site, "kill checkout --reason test");
+    assert!(ran.out.contains("off for everybody at once"), "{}", ran.out);
+    assert!(ran.err.contains("1 user whose counters are not believed"), "{}", ran.err);
+    assert!(ran.err.lines().count() == 1 && !ran.err.contains("rm -rf"), "{}", ran.err);
+    owned_by(33);
+    let ran = beside_counters(&site, "stop-all --yes --reason test");
+    assert!(ran.out.contains("except in workers that do not read this store"), "{}", ran.out);
+    assert!(ran.err.lines().count() == 1 && ran.err.len() < 2_000, "{}", ran.err);
+    assert!(ran.err.contains("901 workers of user www-data opened copies of this store, '"), "{}", ran.err);
+    assert!(ran.err.contains(" … and 898 more, and see no change"), "{}", ran.err);
 }
 
 /// `chgrp -hR GROUP STORE` was advised whatever kept the readers out.
