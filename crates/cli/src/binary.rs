@@ -5,7 +5,8 @@
 use crate::args::{self, Arguments, Command, Guard};
 use crate::output::{Failure, Outcome, Output};
 use crate::{cmd, display, doctor, identity, privileged, signals, store_view};
-use rustix::process::geteuid;
+use rustix::fs::Mode;
+use rustix::process::{geteuid, umask};
 use std::convert::Infallible;
 use std::ffi::{CString, OsString};
 use std::io;
@@ -36,6 +37,8 @@ impl Binary {
         // The parent process may have blocked the signal, and threads inherit the mask.
         flagstone::unblock_bus_errors();
         signals::keep_children();
+        // The mode of what is made is set once it is open, which takes the owner's own rights.
+        umask(umask(Mode::RWXU) & !Mode::RWXU);
         // A write past the limit on file sizes becomes an error like that of a full disk, rather than the end in the middle of a change.
         let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
         // Without it, a process in the background of such a terminal is stopped, like any other.

@@ -656,3 +656,23 @@ fn init_offers_to_name_the_machines_store_on_a_terminal() {
         assert_eq!(shop.directory.join("etc/flagstone/store").exists(), named, "{}", ran.out);
     }
 }
+
+/// Under a umask that takes the owner's own rights, `init` and `key make` failed and left a directory behind that nobody could enter.
+#[test]
+fn a_store_is_made_under_any_umask() {
+    let place = Place::new();
+    let shop = Shop::with_command();
+    let flagstone = shop.directory.join("flagstone");
+    for umask in ["0177", "0300", "0777"] {
+        let store = place.path("home").join(umask);
+        let line = format!(
+            "umask {umask}; '{0}' init '{1}' --environment production && '{0}' key make --store '{1}'",
+            flagstone.display(),
+            store.display()
+        );
+        let mut command = Command::new("setpriv");
+        command.args([&format!("--reuid={OWNER}"), "--clear-groups", "sh", "-c", &line]);
+        ran(command.current_dir("/").output().unwrap()).exits(0);
+        assert_eq!(store.metadata().unwrap().mode() & 0o777, 0o755, "{umask}");
+    }
+}
