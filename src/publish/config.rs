@@ -153,9 +153,7 @@ impl TryFrom<String> for MachineName {
         let sound = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         match (1..=64).contains(&name.len()) && name.bytes().all(sound) {
             true => Ok(MachineName(name)),
-            false => Err(format!(
-                "found the machine {name:?}, expected a name of 1 to 64 letters, digits, . _ and -"
-            )),
+            false => Err(format!("found the name {name:?}, expected 1 to 64 letters, digits, . _ and -")),
         }
     }
 }

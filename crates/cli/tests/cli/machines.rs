@@ -236,7 +236,15 @@ fn a_config_says_where_it_is_wrong() {
         ("{\"confirm_above\": \"x\"}", "config.json:1:21: found string \"x\", expected a share from 0 to 1"),
         ("{\"machines\": {\"web-2\": {\"run\": []}}}", "found an empty \"run\", expected a command such as"),
         ("{\"machines\": {\"web-2\": {\"run\": [\"ssh\"], \"timout\": 3}}}", "did you mean \"timeout\"?"),
-        ("{\"machines\": {\"web 2\": {\"run\": [\"ssh\"]}}}", "found the machine \"web 2\", expected a name"),
+        (
+            "{\"machines\": {\"web 2\": {\"run\": [\"ssh\"]}}}",
+            "found the name \"web 2\", expected 1 to 64 letters",
+        ),
+        // It was called a machine.
+        (
+            "{\"notify\": {\"../x\": {\"url\": \"https://x\"}}}",
+            "found the name \"../x\", expected 1 to 64 letters",
+        ),
         ("{", "config.json:1:1: EOF while parsing an object"),
     ] {
         shop.write("store/config.json", text);
