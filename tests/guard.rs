@@ -1702,6 +1702,96 @@ fn a_young_stage_is_left_alone_in_a_cooldown() {
     assert!(store.notices.iter().any(|notice| matches!(notice, Notice::Outage { .. })), "it is told");
 }
 
+impl Store {
+    /// A second of two pages. One asks f1, which is on for half of its requests, of which so many fail and which take so long; the other
+    /// asks f2, which is on for a fifth and well.
+    fn two_pages(&mut self, page: u64, errors: u64, millis: u64) -> Option<Finding> {
+        let on = page / 2;
+        self.flags[0].on(on, errors, millis);
+        self.flags[0].off(page - on, 0, 120);
+        self.flags[1].on(page / 5, 0, 120);
+        self.flags[1].off(page - page / 5, 0, 120);
+        spread(&mut self.total, on, errors, millis);
+        self.look(2 * page - on, 0, NO_OTHERS)
+    }
+
+    /// Two pages whose f1 begins to do harm just after a plan gave f2 to a fifth.
+    fn harm_beside_a_stage(page: u64) -> Self {
+        let mut store = Self::new(&[30, 30]);
+        (0..90).for_each(|_| assert_eq!(store.two_pages(page, 0, 120), None));
+        (store.flags[1].changed_at, store.flags[1].stage) = (store.now, Some(store.now));
+        (0..10).for_each(|_| assert_eq!(store.two_pages(page, 0, 120), None));
+        store.flags[0].changed_at = store.now;
+        store
+    }
+
+    /// The flags that are acted on while f1 does harm for two minutes; it is left on.
+    fn acts_beside_a_stage(&mut self, page: u64, errors: u64, millis: u64) -> Vec<&'static str> {
+        let acts = (0..120).filter_map(|_| self.two_pages(page, errors, millis));
+        acts.map(|act| if act.flag == "f1" { "f1" } else { "f2" }).collect()
+    }
+}
+
+/// The stage was taken back for what another flag did to its own requests, and that flag stayed on: after a restart or a pause, in its
+/// cooldown, where it was to be kept, where requests were few.
+#[test]
+fn a_young_stage_is_left_alone_in_another_flags_harm() {
+    type Begins = fn(&mut Store);
+    let begins: [(&str, Begins, &[&str]); 5] = [
+        ("at once", |_| (), &["f1"]),
+        ("a guard starts", Store::restart, &["f1"]),
+        ("a pause ends", |store| store.guard.pause(Some(store.now + 30 * SECOND)), &["f1"]),
+        ("to be kept", |store| store.flags[0].protection = Some(Protection::Keep), &["f1"]),
+        ("left alone", |store| store.flags[0].policy.action = Action::Notify, &["f1"]),
+    ];
+    for (page, fails) in [(95, 38), (95, 12), (20, 8), (10, 4)] {
+        for (errors, millis) in [(fails, 120), (0, 520)] {
+            for (name, begin, acts) in &begins {
+                let mut store = Store::harm_beside_a_stage(page);
+                begin(&mut store);
+                let acted = store.acts_beside_a_stage(page, errors, millis);
+                assert_eq!(acted, *acts, "{name}, {page} requests a second, {errors} errors, {millis} ms");
+            }
+        }
+    }
+}
+
+/// Whoever revived the guilty flag lost the stage of another.
+#[test]
+fn a_young_stage_is_left_alone_while_a_flag_in_its_cooldown_does_harm() {
+    for page in [95, 20] {
+        let mut store = Store::harm_beside_a_stage(page);
+        let first = (0..60).find_map(|_| store.two_pages(page, page * 2 / 5, 120));
+        assert_eq!(first.map(|act| act.flag).as_deref(), Some("f1"));
+        (0..60).for_each(|_| assert_eq!(store.two_pages(page, 0, 120), None));
+        store.flags[0].changed_at = store.now;
+        assert_eq!(store.acts_beside_a_stage(page, page * 2 / 5, 120), [""; 0], "{page} requests a second");
+        let cooldown = |(flag, why): &(String, NoActionReason)| {
+            flag == "f1" && matches!(why, NoActionReason::Cooldown(_))
+        };
+        assert!(store.held.iter().any(cooldown), "{:?}", store.held);
+    }
+}
+
+#[test]
+fn a_stage_that_hurts_everybody_goes_back_beside_a_flag_that_does_harm() {
+    let mut store = Store::harm_beside_a_stage(95);
+    let first = (0..60).find_map(|_| store.two_pages(95, 38, 120));
+    assert_eq!(first.map(|act| act.flag).as_deref(), Some("f1"));
+    (0..60).for_each(|_| assert_eq!(store.two_pages(95, 0, 120), None));
+    store.flags[1].stage = Some(store.now);
+    // The flag in its cooldown fails in a fifth of its own requests, then the stage begins to make half of all fail.
+    (0..60).for_each(|_| assert_eq!(store.two_pages(95, 4, 120), None));
+    let acted = (1..=60).find_map(|second| {
+        store.flags[0].on(47, 30, 120);
+        store.flags[0].off(48, 24, 120);
+        store.flags[1].on(19, 9, 120);
+        store.flags[1].off(76, 38, 120);
+        Some((second, store.look(190, 101, NO_OTHERS)?.flag))
+    });
+    assert!(acted.as_ref().is_some_and(|(seconds, flag)| flag == "f2" && *seconds <= 30), "{acted:?}");
+}
+
 /// Requests that end late were found against it: "newname was killed already", each half minute.
 #[test]
 fn nothing_is_found_of_a_flag_that_is_killed() {

@@ -43,8 +43,9 @@ struct Scene {
     changed: (usize, i64),
     /// Other pages are asked as well.
     others: bool,
-    /// The first flag's plan entered a stage so many seconds before.
+    /// The plan of a flag entered a stage so many seconds before, and which flag.
     stage: Option<i64>,
+    planned: usize,
     /// What is usual.
     well: Ill,
     /// For so many seconds harm goes on, if nothing is done.
@@ -68,6 +69,7 @@ const CALM: Scene = Scene {
     changed: (0, 0),
     others: true,
     stage: None,
+    planned: 0,
     well: WELL,
     harm: 900.0,
     guilty: None,
@@ -218,7 +220,7 @@ fn play(scene: &Scene, seed: u64) -> Played {
             .iter()
             .enumerate()
             .map(|(flag, exposure)| {
-                let stage = scene.stage.filter(|ago| flag == 0 && now >= harm - ago * SECOND);
+                let stage = scene.stage.filter(|ago| flag == scene.planned && now >= harm - ago * SECOND);
                 let stage = stage.map(|ago| harm - ago * SECOND);
                 let changed = stage.unwrap_or_else(|| changed(flag));
                 // A flag that was not changed yet is as it was.
@@ -442,6 +444,31 @@ fn a_stage_that_hurts_everybody_goes_back_within_a_minute() {
         let tally = tally(&scene, plays);
         assert!(tally.within_minute * 100 >= plays * 95, "{name}");
         assert_eq!(tally.twice, 0, "once");
+    }
+}
+
+/// Stages were taken back for what another flag did to its own requests.
+#[test]
+fn a_young_stage_is_left_alone_in_another_flags_harm() {
+    for (name, share, guilty) in [
+        ("guilty at 50 %, 10 s after another's stage", 0.5, Ill { errors: 0.8, slower: 1.0 }),
+        ("guilty at 20 %, 10 s after another's stage", 0.2, Ill { errors: 0.8, slower: 1.0 }),
+        ("slow at 50 %, 10 s after another's stage", 0.5, Ill { errors: 0.002, slower: 5.0 }),
+    ] {
+        let changed = (1, 2 * SECOND);
+        let scene = Scene {
+            name,
+            flags: 2,
+            share,
+            changed,
+            stage: Some(12),
+            planned: 1,
+            guilty: Some(guilty),
+            ..CALM
+        };
+        let plays = plays(5);
+        let tally = tally(&scene, plays);
+        assert!(tally.acted * 100 >= plays * 99 && rare(tally.others, plays), "{name}");
     }
 }
 

@@ -27,6 +27,7 @@ mod plausible;
 mod policy;
 mod sight;
 mod site;
+mod stage_suspicion;
 mod stakes;
 mod watch;
 

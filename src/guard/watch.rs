@@ -11,6 +11,7 @@ use super::past_hours::PastHours;
 use super::policy::{Action, Policy};
 use super::sight::Stuck;
 use super::site::{Site, Trouble};
+use super::stage_suspicion::{Judgement, TroubleMark};
 use super::stakes::TICK;
 use crate::plan::Verdict;
 use crate::telemetry::{Cohort, Exposure, duration};
@@ -24,6 +25,9 @@ const SETTLING: i64 = 30_000_000;
 const YOUNG: i64 = 900_000_000;
 /// Harm that a stage is suspected of begins within this time after the stage was entered, in microseconds.
 const STAGE_SUSPICION_MICROS: i64 = 600_000_000;
+/// Microseconds after a start, or after requests that are no evidence, in which no stage is suspected: evidence against flags begins within
+/// a tick, and needs as long again.
+const FLAGS_FIRST: i64 = 2 * TICK;
 /// Microseconds after a stage was taken back on suspicion in which no other stage is.
 const ONE_STAGE: i64 = 300_000_000;
 /// Microseconds without harm after which an act whose effect was not found out no longer keeps others from being made.
@@ -172,6 +176,10 @@ pub struct Guard {
     troubled: i64,
     /// Time at which a stage was last taken back on suspicion.
     stage_taken: i64,
+    /// No stage is suspected before this time.
+    stages_from: i64,
+    /// The counters at an early look at the present trouble of all requests.
+    trouble_mark: Option<TroubleMark>,
     /// The flag whose plan could not be held, or harm not told, at the last look.
     failed: Option<String>,
     paused: Option<i64>,
@@ -258,7 +266,7 @@ impl Outage {
 }
 
 /// The bucket of durations up to this many microseconds; none where the harm is errors.
-fn slow_after(slower: u64) -> Option<usize> {
+pub(super) fn slow_after(slower: u64) -> Option<usize> {
     (slower > 0).then(|| duration::bucket(slower.saturating_sub(1)))
 }
 
@@ -366,6 +374,7 @@ impl Guard {
         // A clock that was set back does not lengthen these periods.
         self.settling = self.settling.min(now.saturating_add(SETTLING));
         self.stage_taken = self.stage_taken.min(now);
+        self.stages_from = self.stages_from.min(now.saturating_add(FLAGS_FIRST));
         let paused = self.paused.is_some_and(|until| until > now);
         // Findings of a pause were reported then: the guard acts on what happens from its end on.
         let resumes = std::mem::replace(&mut self.was_paused, paused) && !paused;
@@ -398,9 +407,13 @@ impl Guard {
         }
         let (mut act, others) = choose(now, suspects);
         held.extend(others);
-        if act.is_none() {
-            act = self.suspected_stage(now, trouble, samples);
-        }
+        let mark = self.trouble_mark.take().filter(|mark| mark.is_recent(now));
+        self.trouble_mark = trouble
+            .zip(total)
+            .map(|(_, total)| mark.unwrap_or_else(|| TroubleMark::new(now, total, samples)));
+        let stage = act.is_none().then(|| self.suspected_stage(now, trouble.zip(total), samples)).flatten();
+        let open = matches!(stage, Some((_, Judgement::Open)));
+        act = act.or(stage.filter(|_| !open).map(|(finding, _)| finding));
         let everywhere = held.iter().filter(|(_, why)| {
             matches!(why, NoActionReason::Everywhere | NoActionReason::Unwatched | NoActionReason::Stopped(_))
         });
@@ -422,7 +435,7 @@ impl Guard {
         }
         match (&mut self.outage, known) {
             (None, Some((since, all, slower)))
-                if act.is_none() && !settles && self.after.is_none() && goes_on =>
+                if act.is_none() && !open && !settles && self.after.is_none() && goes_on =>
             {
                 self.outage = Some(Outage::new(since, now, all, slower, total));
                 let left = |why: &NoActionReason| {
@@ -519,6 +532,9 @@ impl Guard {
         }
         self.idle = idle;
         self.looked = epoch.map(|epoch| (now, epoch));
+        if recounts || settles || self.site.is_none() {
+            self.stages_from = now.saturating_add(FLAGS_FIRST);
+        }
         let trouble = match (total, &mut self.site) {
             (Some(total), Some(site)) if recounts => {
                 site.recount(now, total);
@@ -620,20 +636,54 @@ impl Guard {
         (!together.is_empty()).then_some(NoActionReason::Together(together))
     }
 
-    /// The stage that was entered last, if requests anywhere left their range minutes after it was.
-    fn suspected_stage(&self, now: i64, trouble: Option<Trouble>, samples: &[Sample]) -> Option<Finding> {
-        let trouble = trouble.or(self.stuck)?;
+    /// The stage that was entered last of those to suspect, if requests anywhere left their range minutes after it was. The judgement is
+    /// never that it is innocent.
+    fn suspected_stage(
+        &self,
+        now: i64,
+        trouble: Option<(Trouble, &Cohort)>,
+        samples: &[Sample],
+    ) -> Option<(Finding, Judgement)> {
+        let found = trouble.map(|(trouble, _)| trouble).or(self.stuck)?;
         if self.paused.is_some_and(|until| until > now) || now - self.stage_taken < ONE_STAGE {
             return None;
         }
         let entered =
-            |sample: &&Sample| sample.stage.is_some_and(|stage| is_suspected(now, stage, trouble.since));
+            |sample: &&Sample| sample.stage.is_some_and(|stage| is_suspected(now, stage, found.since));
         let acts = |sample: &&Sample| {
             let cooldown = self.flags.get(sample.flag).and_then(|watched| watched.cooldown);
             sample.policy.action != Action::Notify && cooldown.is_none_or(|until| until <= now)
         };
-        let sample = samples.iter().filter(entered).filter(acts).max_by_key(|sample| sample.stage)?;
-        Some(trouble.finding(sample.flag, now, sample.reading.changed_at, sample.policy))
+        let judge = |sample| (sample, self.judge_stage(now, trouble, sample, samples));
+        let stages = samples.iter().filter(entered).filter(acts).map(judge);
+        let stages = stages.filter(|(_, judgement)| *judgement != Judgement::Innocent);
+        let (sample, judgement) = stages.max_by_key(|(sample, _)| sample.stage)?;
+        Some((found.finding(sample.flag, now, sample.reading.changed_at, sample.policy), judgement))
+    }
+
+    /// Judges one of the stages that may be suspected. Where no request ends, nothing speaks for it.
+    fn judge_stage(
+        &self,
+        now: i64,
+        trouble: Option<(Trouble, &Cohort)>,
+        sample: &Sample,
+        samples: &[Sample],
+    ) -> Judgement {
+        let Some(((trouble, total), mark)) = trouble.zip(self.trouble_mark.as_ref()) else {
+            return Judgement::Suspected;
+        };
+        let explains = |other: &Sample| {
+            other.flag != sample.flag
+                && other.through != Some(sample.flag)
+                && self.flags.get(other.flag).is_some_and(|watched| watched.is_suspected_by_cohorts())
+                && mark.is_explained_by(total, other, &trouble)
+        };
+        match mark.judge(now, total, sample, &trouble) {
+            Judgement::Innocent => Judgement::Innocent,
+            _ if samples.iter().any(explains) => Judgement::Innocent,
+            _ if now < self.stages_from => Judgement::Open,
+            judgement => judgement,
+        }
     }
 
     /// Checks whether the last act on limits helped.
@@ -1032,6 +1082,11 @@ impl Watched {
     /// True if there is a finding that no off-cohort confirms.
     fn is_on_limits(&self) -> bool {
         self.finding.as_ref().is_some_and(|(finding, _)| finding.ground != Ground::Cohorts)
+    }
+
+    /// True if requests that have it on are worse than those of its off-cohort: for sure, or by enough that its plan waits.
+    fn is_suspected_by_cohorts(&self) -> bool {
+        !self.killed && self.detector.kind() == Some(Kind::Branch) && self.detector.suspicion() >= SUSPECT
     }
 
     /// True if it may be acted on by limits: within the policy's time after a change, and until it has seen an hour as busy

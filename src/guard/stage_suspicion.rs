@@ -1,0 +1,83 @@
+//! Whether a plan's young stage may be the cause of trouble of all requests.
+//!
+//! The trouble itself shows only that it began just after the stage was entered. Requests counted since then show more. A stage that hurts
+//! everybody hurts its own requests too; and where another flag is the cause, requests without that flag are within their range.
+
+use super::choose::LATER_CHANGE_WAIT_MICROS;
+use super::control::{Rate, nats};
+use super::finding::Harm;
+use super::mark::CohortMark;
+use super::site::Trouble;
+use super::watch::{Sample, slow_after};
+use crate::telemetry::Cohort;
+use std::collections::BTreeMap;
+
+/// Factor by which other requests must be worse than the stage's own, and nats of the likelihood ratio that are enough for it. At equal
+/// rates a look exceeds it with a chance of less than 1 in 200, and the next looks correct it.
+const WORSE: f64 = 1.5;
+const ENOUGH: f64 = 3.0;
+/// Hits among the stage's own requests, and all requests, from which on it is suspected at once: evidence against a flag needs as many.
+const OWN_HITS: u64 = 3;
+const MIN_REQUESTS: u64 = 200;
+/// Microseconds after which counting starts again: a stage that was well while another flag did harm may do some later.
+const LONGEST: i64 = 60_000_000;
+
+/// What speaks for and against a young stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Judgement {
+    /// It is to be taken back.
+    Suspected,
+    /// Too little was counted to tell.
+    Open,
+    /// Its own requests are clearly better off than others.
+    Innocent,
+}
+
+/// The counters at an early look at trouble of all requests.
+#[derive(Debug, Clone)]
+pub(super) struct TroubleMark {
+    at: i64,
+    total: CohortMark,
+    on: BTreeMap<String, CohortMark>,
+}
+
+impl TroubleMark {
+    pub(super) fn new(at: i64, total: &Cohort, samples: &[Sample]) -> Self {
+        let on = |sample: &Sample| (sample.flag.to_owned(), CohortMark::of(&sample.reading.exposure.on));
+        Self { at, total: CohortMark::of(total), on: samples.iter().map(on).collect() }
+    }
+
+    pub(super) fn is_recent(&self, now: i64) -> bool {
+        (0..LONGEST).contains(&now.saturating_sub(self.at))
+    }
+
+    /// Judges a stage by its own requests.
+    pub(super) fn judge(&self, now: i64, total: &Cohort, sample: &Sample, trouble: &Trouble) -> Judgement {
+        let (all, own) = self.since(total, sample, trouble);
+        let better = nats(all.since(own), own, WORSE);
+        // Slowness of a flag is found later than its errors.
+        let as_bad = better == 0.0 && own.hits >= OWN_HITS && trouble.harm == Harm::Errors;
+        if better >= ENOUGH {
+            Judgement::Innocent
+        } else if (as_bad && all.requests >= MIN_REQUESTS) || now - self.at >= LATER_CHANGE_WAIT_MICROS {
+            Judgement::Suspected
+        } else {
+            Judgement::Open
+        }
+    }
+
+    /// True if the requests that did not have the flag on are within their range, or half as badly off as all.
+    pub(super) fn is_explained_by(&self, total: &Cohort, sample: &Sample, trouble: &Trouble) -> bool {
+        let (all, on) = self.since(total, sample, trouble);
+        all.since(on).share() <= trouble.limit.max(all.share() / 2.0)
+    }
+
+    /// All requests since the mark, and those that had the flag on.
+    fn since(&self, total: &Cohort, sample: &Sample, trouble: &Trouble) -> (Rate, Rate) {
+        let slow = slow_after(trouble.slower);
+        let since =
+            |now: &Cohort, before: &CohortMark| Rate::of(now, slow).since(Rate::of(&before.cohort(), slow));
+        let on = self.on.get(sample.flag).map(|before| since(&sample.reading.exposure.on, before));
+        (since(total, &self.total), on.unwrap_or_default())
+    }
+}
