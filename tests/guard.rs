@@ -1580,6 +1580,32 @@ fn an_outage_in_a_pause_names_the_flag_that_was_found() {
     assert_eq!(named.next(), Some(vec!["f1".to_owned()]), "{:?}", store.notices);
 }
 
+/// The page of an outage said that no flag was to blame, while evidence spoke against one, or against two that one publish changed.
+#[test]
+fn an_outage_names_the_flags_that_evidence_speaks_against() {
+    let named = |store: &Store| {
+        store.notices.iter().find_map(|notice| match notice {
+            Notice::Outage { suspected, .. } => Some(suspected.clone()),
+            _ => None,
+        })
+    };
+    for (page, errors) in [(95, 38), (20, 8)] {
+        let mut store = Store::harm_beside_a_stage(page);
+        store.acts_beside_a_stage(page, errors, 120);
+        assert_eq!(named(&store), Some(vec!["f1".to_owned()]), "{page} requests a second");
+    }
+    let mut store = Store::new(&[1, 1]);
+    store.quiet(90);
+    // Other pages make so many requests that all together are within their range, and then fewer.
+    for all in [1000, 200] {
+        for _ in 0..30 {
+            store.flags.iter_mut().for_each(|flag| flag.on(100, 30, 120));
+            assert_eq!(store.look(all, 30, 0), None);
+        }
+    }
+    assert_eq!(named(&store), Some(vec!["f1".to_owned(), "f2".to_owned()]));
+}
+
 /// A plan went on to 100 % in an outage that the guard had told of.
 #[test]
 fn no_stage_is_entered_in_an_outage() {

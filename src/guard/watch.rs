@@ -110,7 +110,8 @@ pub enum Notice {
         trouble: Option<Trouble>,
         /// Beginning of the evidence, in microseconds since 1970.
         since: i64,
-        /// Flags that do harm, but are left alone in a pause or a cooldown: one of them may be to blame.
+        /// Flags that evidence speaks against: found harmful, and left alone for a reason that does not excuse them, or suspected by their
+        /// off-cohort.
         suspected: Vec<String>,
     },
     /// An outage that was reported is over: all was well for five minutes.
@@ -438,11 +439,14 @@ impl Guard {
                 if act.is_none() && !open && !settles && self.after.is_none() && goes_on =>
             {
                 self.outage = Some(Outage::new(since, now, all, slower, total));
-                let left = |why: &NoActionReason| {
-                    matches!(why, NoActionReason::Paused(_) | NoActionReason::Cooldown(_))
+                let guilty = |why: &NoActionReason| {
+                    use NoActionReason::{Cooldown, Later, Paused, Together};
+                    matches!(why, Paused(_) | Cooldown(_) | Later(_) | Together(_))
                 };
-                let left = held.iter().filter(|(_, why)| left(why));
-                let suspected = left.map(|(finding, _)| finding.flag.clone()).collect();
+                let found = held.iter().filter(|(_, why)| guilty(why)).map(|(finding, _)| &finding.flag);
+                let compared = self.flags.iter().filter(|(_, watched)| watched.is_suspected_by_cohorts());
+                let suspected: BTreeSet<&String> = found.chain(compared.map(|(flag, _)| flag)).collect();
+                let suspected = suspected.into_iter().cloned().collect();
                 decision.notices.push(Notice::Outage { trouble, since, suspected });
             }
             (Some(outage), _) if goes_on => outage.goes_on(now),

@@ -1031,7 +1031,7 @@ fn noticed(now: i64, notice: &Notice) -> GuardEvent {
             let blame = match suspected.is_empty() {
                 true => "no flag is to blame that can be told".to_owned(),
                 false => format!(
-                    "the guard found harm of {}, and leaves it alone, in a pause or a cooldown",
+                    "evidence speaks against {}, as `flagstone guard status` shows",
                     display::some(suspected.iter().map(|flag| display::plain(flag)), 3)
                 ),
             };
