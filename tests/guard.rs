@@ -1460,6 +1460,40 @@ fn a_flag_whose_being_off_is_an_outage_is_held_and_killed_only_while_most_of_its
     assert_eq!((finding.action, finding.protection), (Action::Rollback, None));
 }
 
+/// A third of its requests failed, of one look's 30 by chance over half: it was killed.
+#[test]
+fn a_protected_flag_is_not_killed_for_one_bad_look() {
+    let mut store = Store::new(&[1]);
+    store.flags[0].protection = Some(Protection::Keep);
+    let second = |store: &mut Store, errors: u64| {
+        store.flags[0].on(30, errors, 120);
+        store.look(30, errors, 0)
+    };
+    (0..90).for_each(|_| assert_eq!(second(&mut store, 0), None));
+    let acts: Vec<Action> = (0..300)
+        .flat_map(|_| [9, 8, 16, 9])
+        .filter_map(|errors| second(&mut store, errors))
+        .map(|finding| finding.action)
+        .collect();
+    assert_eq!(acts, [Action::Hold]);
+    let killed = (1..=20).find_map(|_| second(&mut store, 24));
+    assert_eq!(killed.map(|finding| finding.action), Some(Action::Rollback));
+}
+
+/// Few requests tell as much in minutes.
+#[test]
+fn a_protected_flag_with_few_requests_is_killed_while_nearly_all_of_them_fail() {
+    let mut store = Store::new(&[1]);
+    store.flags[0].protection = Some(Protection::Keep);
+    let second = |store: &mut Store, errors: u64| {
+        store.flags[0].on(1, errors, 120);
+        store.look(1, errors, 0)
+    };
+    (0..300).for_each(|_| assert_eq!(second(&mut store, 0), None));
+    let mut acts = (0..300).filter_map(|at| second(&mut store, u64::from(at % 10 > 0)));
+    assert!(acts.any(|finding| finding.action == Action::Rollback));
+}
+
 /// A gate that is off is a page less, which nobody reports as an error.
 #[test]
 fn a_gate_that_many_have_is_held_and_one_that_few_have_is_killed() {

@@ -34,6 +34,12 @@ impl Rate {
         self.hits as f64 / self.requests.max(1) as f64
     }
 
+    /// True if the share is beyond this one by more than chance: four standard deviations.
+    pub(super) fn is_clearly_above(self, share: f64) -> bool {
+        let requests = self.requests as f64;
+        self.hits as f64 > requests * share + 4.0 * (requests * share * (1.0 - share)).sqrt()
+    }
+
     pub(super) fn add(&mut self, other: Rate) {
         self.requests = self.requests.saturating_add(other.requests);
         self.hits = self.hits.saturating_add(other.hits).min(self.requests);

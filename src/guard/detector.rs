@@ -430,16 +430,30 @@ impl Detector {
     /// The present error rates: of the last requests where the flag is on, and of the controls in the last looks.
     pub(super) fn recent(&self) -> (Rate, Rate) {
         let mut sums = (Rate::default(), Rate::default());
-        for [requests, hits, of_controls, hits_of_controls] in self.recent.iter().rev() {
-            let rate =
-                |requests: &u32, hits: &u32| Rate { requests: (*requests).into(), hits: (*hits).into() };
+        for (on, controls) in self.looks() {
             // No more looks than needed: earlier ones may be from before the harm.
             if sums.0.requests < ENOUGH_NOW {
-                sums.0.add(rate(requests, hits));
+                sums.0.add(on);
             }
-            sums.1.add(rate(of_controls, hits_of_controls));
+            sums.1.add(controls);
         }
         sums
+    }
+
+    /// True if clearly more than this share of the last requests where the flag is on failed, in as many looks as tell it.
+    pub(super) fn fails_beyond(&self, share: f64) -> bool {
+        let mut sum = Rate::default();
+        self.looks().any(|(on, _)| {
+            sum.add(on);
+            sum.is_clearly_above(share)
+        })
+    }
+
+    /// The last looks, the newest first: errors where the flag is on, and those of the controls.
+    fn looks(&self) -> impl Iterator<Item = (Rate, Rate)> {
+        let rate = |requests: u32, hits: u32| Rate { requests: requests.into(), hits: hits.into() };
+        let looks = self.recent.iter().rev();
+        looks.map(move |[on, failed, others, of_others]| (rate(*on, *failed), rate(*others, *of_others)))
     }
 
     /// Controls of the time in which this kind of harm was found.

@@ -1069,11 +1069,13 @@ impl Watched {
         }
     }
 
-    /// True if most of its own requests fail now.
+    /// True if most of its own requests fail now, by more than chance: in the last looks or, where those have few, since harm began.
     fn fails_mostly(&self, finding: &Finding) -> bool {
         let (now, _) = self.detector.recent();
-        let share = if now.requests == 0 { finding.on.rate() } else { now.share() };
-        finding.harm == Harm::Errors && share > OUTAGE
+        let Share { requests, hits } = finding.on;
+        let longer = Rate { requests, hits }.is_clearly_above(OUTAGE);
+        finding.harm == Harm::Errors
+            && (self.detector.fails_beyond(OUTAGE) || longer && (now.requests == 0 || now.share() > OUTAGE))
     }
 
     /// True if the last requests show that the harm is over.
