@@ -997,8 +997,7 @@ impl Store {
         })
     }
 
-    /// Another guard goes on from this one's memory, as a file has it.
-    fn restart(&mut self) {
+    fn memory(&self) -> GuardState {
         let samples: Vec<Sample> = self
             .flags
             .iter()
@@ -1007,7 +1006,12 @@ impl Store {
                 Sample { killed: flag.killed, ..Sample::new(flag.key, reading, &flag.policy) }
             })
             .collect();
-        let memory = serde_json::to_string(&self.guard.memory(self.now, &samples)).unwrap();
+        self.guard.memory(self.now, &samples)
+    }
+
+    /// Another guard goes on from this one's memory, as a file has it.
+    fn restart(&mut self) {
+        let memory = serde_json::to_string(&self.memory()).unwrap();
         self.guard = Guard::resumed(serde_json::from_str(&memory).unwrap());
     }
 }
@@ -1396,6 +1400,7 @@ fn flags_that_one_publish_changed_and_the_requests_do_not_tell_apart_are_told_as
         "{:?}",
         store.held
     );
+    assert_eq!(store.memory().flags["f2"].together, ["f1"]);
     // Where another page asks the other, they are told apart.
     let mut store = Store::new(&[1, 1]);
     store.quiet(90);

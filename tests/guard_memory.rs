@@ -119,6 +119,7 @@ impl Flags {
                 evidence: 0.0,
                 doubt: true,
                 spared: false,
+                together: Vec::new(),
                 verdict: Verdict::Go,
             };
             (key.clone(), kept)

@@ -238,6 +238,7 @@ impl Detector {
             evidence: self.suspicion(),
             doubt: false,
             spared: false,
+            together: Vec::new(),
             verdict,
         }
     }

@@ -126,6 +126,9 @@ pub struct FlagMemory {
     /// True if its plan was held or people were told instead of killing it, since off would be an outage.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub spared: bool,
+    /// Flags that the same publish changed and that are found harmful too: none is acted on, since the requests do not tell them apart.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub together: Vec<String>,
     /// The verdict for its plan.
     pub verdict: Verdict,
 }
@@ -156,6 +159,7 @@ impl FlagMemory {
             evidence: 0.0,
             doubt: false,
             spared: false,
+            together: Vec::new(),
             verdict: Verdict::Go,
         }
     }

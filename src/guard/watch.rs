@@ -913,7 +913,11 @@ impl Guard {
                 return Some((flag, kept));
             };
             let kept = watched.detector.kept(verdict, watched.cooldown, sample.policy);
-            Some((flag, FlagMemory { doubt: watched.doubt, spared: watched.spared, ..kept }))
+            let together = match &watched.named {
+                Some(NoActionReason::Together(others)) => others.clone(),
+                _ => Vec::new(),
+            };
+            Some((flag, FlagMemory { doubt: watched.doubt, spared: watched.spared, together, ..kept }))
         };
         GuardState {
             at: now,

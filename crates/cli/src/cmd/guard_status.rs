@@ -71,7 +71,8 @@ fn status(arguments: &Arguments, output: &mut Output) -> Outcome {
     }
     for flags in changed_together(&rows) {
         let text = format!(
-            "{} were changed at once: where the requests do not tell them apart, none is turned off; `flagstone rollback` takes the publish back",
+            "{} were changed at once, and the requests do not tell them apart: none is turned off; `flagstone rollback --to GENERATION`, with the one \
+             before, takes the publish back",
             flags.join(", ")
         );
         output.line(output.paint(WARN, text));
@@ -95,13 +96,13 @@ fn status(arguments: &Arguments, output: &mut Output) -> Outcome {
     Ok(if report.problem.is_none() { Exit::Yes } else { Exit::No })
 }
 
-/// The keys of suspects that one change changed, for each such change.
+/// The keys of harmful flags that are not told apart, for each change of several.
 fn changed_together(rows: &[Row]) -> Vec<Vec<String>> {
     let mut changes: BTreeMap<i64, Vec<String>> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.kept.is_suspected()) {
+    for row in rows.iter().filter(|row| !row.kept.together.is_empty()) {
         changes.entry(row.kept.changed_at).or_default().push(display::plain(row.key).into_owned());
     }
-    changes.into_values().filter(|flags| flags.len() > 1).collect()
+    changes.into_values().collect()
 }
 
 /// A watched flag, as a row of the table.
@@ -146,6 +147,9 @@ impl<'a> Row<'a> {
             format!("tell: it was acted on lately, and is left alone until {until}")
         } else if let Some(since) = memory.stopped.filter(|_| on_limits) {
             format!("tell: acts on limits have stopped since {}", display::at(since))
+        } else if !self.kept.together.is_empty() {
+            let others = display::some(self.kept.together.iter().map(|flag| display::plain(flag)), 3);
+            format!("tell: one publish changed it and {others}, and the requests do not tell them apart")
         } else if flag.emergency == Emergency::Keep {
             let would =
                 "tell, as its emergency is \"keep\"; kill it while more than half of its requests fail";

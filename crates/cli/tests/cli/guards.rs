@@ -354,6 +354,30 @@ fn every_command_counts_the_same_flags_as_suspects() {
     }
 }
 
+// "take it back" was said where nothing is done, and plain `rollback` where it takes back another change that came later.
+#[test]
+fn guard_status_says_what_is_done_about_flags_that_the_requests_do_not_tell_apart() {
+    let site = Site::new(FLAGS);
+    let store = flagstone::publish::Store::open(&site.shop.directory.join("store")).unwrap();
+    let lock = store.guarding().unwrap().expect("no other guard");
+    let at = now();
+    let kept = |other| {
+        serde_json::json!({
+            "changed_at": at, "stakes": [0, 0, 0], "kind": "full", "evidence": 1.0, "together": [other], "verdict": "go"
+        })
+    };
+    let flags = serde_json::json!({ "calm": kept("checkout"), "checkout": kept("calm") });
+    let memory = serde_json::json!({ "at": at, "began": at, "flags": flags });
+    lock.keep(&serde_json::from_value(memory).unwrap()).unwrap();
+    let out = site.shop.run(["guard", "status"]).out;
+    assert!(out.contains("tell: one publish changed it and checkout"), "{out}");
+    assert!(
+        out.contains("calm, checkout were changed at once") && out.contains("rollback --to GENERATION"),
+        "{out}"
+    );
+    assert!(!out.contains("take it back"), "{out}");
+}
+
 #[test]
 fn an_outage_that_hits_both_cohorts_kills_nothing_nor_does_a_dry_run() {
     let mut site = Site::new(FLAGS);
