@@ -415,6 +415,7 @@ fn no_file_of_a_store_is_opened_by_its_path() {
     let others = [
         "actor.rs",
         "users.rs",
+        "local_users.rs",
         "named_file.rs",
         "load.rs",
         "fuse.rs",

@@ -116,7 +116,8 @@ final class Definitions
         }
         [$allow, $deny] = [[], []];
         $share = mt_rand(1, 40);
-        foreach ($ids as $id) {
+        // 7 and "7" are one company.
+        foreach (array_unique($ids, SORT_STRING) as $id) {
             if (Pools::chance($share)) {
                 $id = is_int($id) && Pools::chance(20) ? (string) $id : $id;
                 Pools::chance(50) ? $allow[] = $id : $deny[] = $id;

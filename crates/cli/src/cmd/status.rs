@@ -2,7 +2,7 @@
 
 use super::history;
 use crate::args::Arguments;
-use crate::counters::{self};
+use crate::counters;
 use crate::guard::GuardReport;
 use crate::output::{BAD, BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::switches::Switch;

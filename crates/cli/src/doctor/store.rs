@@ -4,7 +4,7 @@ use super::{
     AGE, AUDIT, EMERGENCY, ENVIRONMENT, FALLBACK, HEAD, KILLS, PERMISSIONS, Report, SNAPSHOT, STOP, STORE,
     space, time,
 };
-use crate::counters::{self};
+use crate::counters;
 use crate::{display, identity, store_view};
 use flagstone::StoreError;
 use flagstone::files::Trust;
