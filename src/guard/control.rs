@@ -22,6 +22,11 @@ const DOUBTLESS: f64 = 5.0;
 /// Controls are present if they are more than one in this many requests.
 const PRESENT: u64 = 200;
 
+/// The bucket of durations up to this many microseconds; none where the harm is errors.
+pub(super) fn slow_after(slower: u64) -> Option<usize> {
+    (slower > 0).then(|| duration::bucket(slower.saturating_sub(1)))
+}
+
 /// Requests, and how many of them were hits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Rate {

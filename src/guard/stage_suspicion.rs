@@ -4,11 +4,10 @@
 //! everybody hurts its own requests too; and where another flag is the cause, requests without that flag are within their range.
 
 use super::choose::LATER_CHANGE_WAIT_MICROS;
-use super::control::{Rate, nats};
+use super::control::{Rate, nats, slow_after};
 use super::finding::Harm;
 use super::mark::CohortMark;
 use super::site::Trouble;
-use super::watch::{Sample, slow_after};
 use crate::telemetry::Cohort;
 use std::collections::BTreeMap;
 
@@ -42,18 +41,29 @@ pub(super) struct TroubleMark {
 }
 
 impl TroubleMark {
-    pub(super) fn new(at: i64, total: &Cohort, samples: &[Sample]) -> Self {
-        let on = |sample: &Sample| (sample.flag.to_owned(), CohortMark::of(&sample.reading.exposure.on));
-        Self { at, total: CohortMark::of(total), on: samples.iter().map(on).collect() }
+    /// `flags`: each flag, and the requests that had it on.
+    pub(super) fn new<'a>(
+        at: i64,
+        total: &Cohort,
+        flags: impl Iterator<Item = (&'a str, &'a Cohort)>,
+    ) -> Self {
+        let on = flags.map(|(flag, on)| (flag.to_owned(), CohortMark::of(on))).collect();
+        Self { at, total: CohortMark::of(total), on }
     }
 
     pub(super) fn is_recent(&self, now: i64) -> bool {
         (0..LONGEST).contains(&now.saturating_sub(self.at))
     }
 
-    /// Judges a stage by its own requests.
-    pub(super) fn judge(&self, now: i64, total: &Cohort, sample: &Sample, trouble: &Trouble) -> Judgement {
-        let (all, own) = self.since(total, sample, trouble);
+    /// Judges a flag's stage by its own requests.
+    pub(super) fn judge(
+        &self,
+        now: i64,
+        total: &Cohort,
+        own: (&str, &Cohort),
+        trouble: &Trouble,
+    ) -> Judgement {
+        let (all, own) = self.since(total, own, trouble);
         let better = nats(all.since(own), own, WORSE);
         // Slowness of a flag is found later than its errors.
         let as_bad = better == 0.0 && own.hits >= OWN_HITS && trouble.harm == Harm::Errors;
@@ -67,17 +77,17 @@ impl TroubleMark {
     }
 
     /// True if the requests that did not have the flag on are within their range, or half as badly off as all.
-    pub(super) fn is_explained_by(&self, total: &Cohort, sample: &Sample, trouble: &Trouble) -> bool {
-        let (all, on) = self.since(total, sample, trouble);
+    pub(super) fn is_explained_by(&self, total: &Cohort, on: (&str, &Cohort), trouble: &Trouble) -> bool {
+        let (all, on) = self.since(total, on, trouble);
         all.since(on).share() <= trouble.limit.max(all.share() / 2.0)
     }
 
     /// All requests since the mark, and those that had the flag on.
-    fn since(&self, total: &Cohort, sample: &Sample, trouble: &Trouble) -> (Rate, Rate) {
+    fn since(&self, total: &Cohort, (flag, on): (&str, &Cohort), trouble: &Trouble) -> (Rate, Rate) {
         let slow = slow_after(trouble.slower);
         let since =
             |now: &Cohort, before: &CohortMark| Rate::of(now, slow).since(Rate::of(&before.cohort(), slow));
-        let on = self.on.get(sample.flag).map(|before| since(&sample.reading.exposure.on, before));
+        let on = self.on.get(flag).map(|before| since(on, before));
         (since(total, &self.total), on.unwrap_or_default())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::aftermath::{Aftermath, Doubt, Grounds, Outcome};
 use super::choose::{NoActionReason, SUSPECT, Suspect, choose};
-use super::control::Rate;
+use super::control::{Rate, slow_after};
 use super::detector::{Detector, Reading};
 use super::finding::{Against, Finding, Ground, Harm, Protection, Share};
 use super::kind::Kind;
@@ -266,11 +266,6 @@ impl Outage {
     }
 }
 
-/// The bucket of durations up to this many microseconds; none where the harm is errors.
-pub(super) fn slow_after(slower: u64) -> Option<usize> {
-    (slower > 0).then(|| duration::bucket(slower.saturating_sub(1)))
-}
-
 /// The state of one flag, for display.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Standing {
@@ -319,6 +314,11 @@ struct Watched {
 fn counted(exposure: &Exposure) -> u64 {
     let counts = [exposure.on.requests, exposure.off.requests, exposure.gated, exposure.mixed];
     counts.into_iter().fold(0, u64::wrapping_add)
+}
+
+/// The flag, and the requests that had it on.
+fn with_it_on<'a>(sample: &Sample<'a>) -> (&'a str, &'a Cohort) {
+    (sample.flag, &sample.reading.exposure.on)
 }
 
 impl Guard {
@@ -409,9 +409,9 @@ impl Guard {
         let (mut act, others) = choose(now, suspects);
         held.extend(others);
         let mark = self.trouble_mark.take().filter(|mark| mark.is_recent(now));
-        self.trouble_mark = trouble
-            .zip(total)
-            .map(|(_, total)| mark.unwrap_or_else(|| TroubleMark::new(now, total, samples)));
+        self.trouble_mark = trouble.zip(total).map(|(_, total)| {
+            mark.unwrap_or_else(|| TroubleMark::new(now, total, samples.iter().map(with_it_on)))
+        });
         let stage = act.is_none().then(|| self.suspected_stage(now, trouble.zip(total), samples)).flatten();
         let open = matches!(stage, Some((_, Judgement::Open)));
         act = act.or(stage.filter(|_| !open).map(|(finding, _)| finding));
@@ -680,9 +680,9 @@ impl Guard {
             other.flag != sample.flag
                 && other.through != Some(sample.flag)
                 && self.flags.get(other.flag).is_some_and(|watched| watched.is_suspected_by_cohorts())
-                && mark.is_explained_by(total, other, &trouble)
+                && mark.is_explained_by(total, with_it_on(other), &trouble)
         };
-        match mark.judge(now, total, sample, &trouble) {
+        match mark.judge(now, total, with_it_on(sample), &trouble) {
             Judgement::Innocent => Judgement::Innocent,
             _ if samples.iter().any(explains) => Judgement::Innocent,
             _ if now < self.stages_from => Judgement::Open,
