@@ -6,9 +6,8 @@ namespace Flagstone\Laravel\Notifications;
 
 use Closure;
 use Flagstone\Laravel\Events\FlagChanged;
-use Flagstone\Laravel\LockFile;
-use Flagstone\Laravel\OwnFile;
 use Flagstone\Laravel\Replacement;
+use Flagstone\Laravel\SharedFile;
 use Flagstone\Laravel\Value;
 use RuntimeException;
 
@@ -45,7 +44,7 @@ final class DeliveryCursor
 
     public function __construct(private readonly string $path)
     {
-        $found = Value::items(\json_decode(self::asOwner($path, static fn (): string => OwnFile::text($path)), true));
+        $found = self::asOwner($path, static fn (): array => (new SharedFile($path))->read());
         $this->seq = Value::int($found, 'seq');
         $this->at = Value::text($found, 'at') ?? '';
         $this->position = Value::int($found, 'position') ?? 0;
@@ -65,12 +64,12 @@ final class DeliveryCursor
      */
     public static function lock(string $path): ?self
     {
-        $lock = self::asOwner($path, static fn (): mixed => LockFile::open("$path.lock"));
+        $lock = self::asOwner($path, static fn (): mixed => (new SharedFile($path))->lock());
         if ($lock === false) {
             $owner = @\fileowner("$path.lock");
             throw new RuntimeException("Cannot write $path.lock" . ($owner === false ? '' : ", which belongs to user $owner: remove it"));
         }
-        if (!\flock($lock, \LOCK_EX | \LOCK_NB)) {
+        if ($lock === null) {
             return null;
         }
         $place = new self($path);
