@@ -37,7 +37,8 @@ pub fn segments(path: &str) -> Result<Vec<String>, Misunderstood> {
     }
 }
 
-/// A text without its percent signs.
+/// A text without its percent signs. The crate `percent-encoding` leaves malformed ones as they are; here they are refused, since they can
+/// be read in two ways.
 fn decoded(text: &str, is_query: bool) -> Result<String, Misunderstood> {
     let wrong = || format!("found {text:?}, expected text in UTF-8 with percent signs before two hex digits");
     let mut bytes = Vec::with_capacity(text.len());
