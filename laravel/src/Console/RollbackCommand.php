@@ -11,6 +11,7 @@ final class RollbackCommand extends FlagCommand
 {
     protected $signature = 'feature:rollback
         {--to= : What this generation held; without it, the one before the current}
+        {--expect-generation= : Refuse unless this generation is still the current one}
         {--reason= : Why, for the audit trail}
         {--dry-run : Show what would change, and change nothing}
         {--json : Print JSON}' . self::BY . self::REACH . self::YES;
@@ -19,7 +20,7 @@ final class RollbackCommand extends FlagCommand
 
     public function handle(Changer $changer): int
     {
-        $arguments = ['rollback', ...$this->typedOptions('to', 'reason')];
+        $arguments = ['rollback', ...$this->typedOptions('to', 'expect-generation', 'reason')];
         if (!$this->option('dry-run') && $this->asks($changer)) {
             $would = $changer->command([...$arguments, ...$this->common(), '--dry-run']);
             if ($would->code !== Result::DONE) {

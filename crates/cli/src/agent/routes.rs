@@ -100,6 +100,7 @@ const ENABLE: &[&str] =
     &["percentage", "companies", "literal", "dry_run", "reason", "expect_generation", "yes"];
 const DISABLE: &[&str] = &["companies", "literal", "dry_run", "reason", "expect_generation", "yes"];
 const COMPANIES: &[&str] = &["literal", "dry_run", "reason", "expect_generation", "yes"];
+const ROLLBACK: &[&str] = &["to", "dry_run", "reason", "expect_generation", "yes"];
 const STAGE: &[&str] = &["stage", "dry_run", "reason", "expect_generation", "yes"];
 const PUBLISH: &[&str] =
     &["reset", "settle", "keep", "prune", "check_drift", "dry_run", "reason", "expect_generation", "yes"];
@@ -169,7 +170,7 @@ pub const ROUTES: &[Route] = &[
         .options(COMPANIES)
         .text("companies", Some("--from-file=-")),
     post("/v1/flags/{flag}/delete", CHANGE, &["delete"]).arguments(&["flag"]).options(TERMS),
-    post("/v1/rollback", CHANGE, &["rollback"]).options(&["to", "dry_run", "reason", "yes"]),
+    post("/v1/rollback", CHANGE, &["rollback"]).options(ROLLBACK),
     post("/v1/publish", CHANGE, &["publish"]).options(PUBLISH).text("definitions", Some("-")),
     post("/v1/plan/{flag}/start", CHANGE, &["plan", "start"]).arguments(&["flag"]).options(TERMS),
     post("/v1/plan/{flag}/hold", CHANGE, &["plan", "hold"]).arguments(&["flag"]).options(TERMS),

@@ -315,18 +315,8 @@ impl Agent {
                 person = parameters.take("person").map_err(wrong)?.or(person);
             }
         }
-        let expected = match route.source == Source::Command(&["rollback"]) {
-            false => None,
-            true => match parameters.take("expect_generation").map_err(wrong)?.map(|text| text.parse()) {
-                None => None,
-                Some(Ok(generation)) => Some(generation),
-                Some(Err(_)) => {
-                    return Err(wrong("expect_generation: expected a generation's number".to_owned()));
-                }
-            },
-        };
         let typed = Typed::of(route, parameters, &self.directory, &self.memory).map_err(wrong)?;
-        Ok(Understood { typed, person, expected, counted })
+        Ok(Understood { typed, person, counted })
     }
 
     async fn body(
@@ -376,20 +366,12 @@ impl Agent {
         };
         let (agent, uid) = (Arc::clone(self), asker.uid);
         let ran = spawn_blocking(move || {
-            let Understood { typed, person, expected, counted } = understood;
+            let Understood { typed, person, counted } = understood;
             // A client that went away leaves its command to its end, and its place taken until then.
             let _until_done = (turn, counted);
             let _changing = is_change.then(|| Changing::begin(&agent));
             let actor = Actor::asking(uid, person.as_deref());
             let view = agent.view();
-            if let (Some(expected), Some((current, _))) = (expected, agent.token())
-                && expected != current
-            {
-                let problem = format!(
-                    "expected generation {expected}, and {current} is published; nothing was changed"
-                );
-                return Reply { code: 1, ..Reply::refusal(409, problem) };
-            }
             let by = actor.to_string();
             let what = route.path.replace("{flag}", typed.flag.as_deref().unwrap_or_default());
             let reply = answer::run(route, typed, actor, view.as_deref());
@@ -508,8 +490,6 @@ struct Understood {
     typed: Typed,
     /// The person that it names.
     person: Option<String>,
-    /// The generation that it expects, where the command does not take that.
-    expected: Option<u64>,
     counted: Option<super::limits::Body>,
 }
 

@@ -269,6 +269,9 @@ pub struct Rollback {
     /// To what this generation held, by its number or its content's 32 hex digits; without it, the one before the current
     #[arg(long, value_name = "N", value_parser = target)]
     pub to: Option<Target>,
+    /// Refuse unless this generation is still the current one
+    #[arg(long, value_name = "N")]
+    pub expect_generation: Option<u64>,
     /// How.
     #[command(flatten)]
     pub terms: ChangeTerms,

@@ -5,6 +5,7 @@ use crate::args::{Arguments, Rollback, Target};
 use crate::output::{BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
 use crate::{confirm, display};
+use flagstone::StoreError;
 use flagstone::audit::{Difference, diff};
 use flagstone::definition::Definitions;
 use flagstone::publish::{Change, Store};
@@ -30,6 +31,10 @@ pub fn run(arguments: &Arguments, command: &Rollback, output: &mut Output) -> Ou
     let what = if command.terms.dry_run { "rollback (dry run)" } else { "rollback" };
     let begun = change::begin(arguments, &command.terms.by, what, command.terms.reason.as_deref(), output)?;
     let ChangeContext { store, change, .. } = &begun;
+    let current = begun.generation;
+    if let Some(base) = command.expect_generation.filter(|base| *base != current) {
+        return Err(Failure::changing(StoreError::Stale { base, current }));
+    }
     let progress = Progress::begin("comparing generations".to_owned());
     let plan = plan(store, command.to.as_ref())?;
     drop(progress);
@@ -61,8 +66,8 @@ pub fn run(arguments: &Arguments, command: &Rollback, output: &mut Output) -> Ou
     if command.terms.dry_run {
         output.line("nothing was changed");
     } else {
-        // The rollback is made as shown, or not at all.
-        let base = plan.unreadable.is_none().then_some(plan.current);
+        // The rollback is made as shown and as expected, or not at all: judged under the publishers' lock.
+        let base = command.expect_generation.or(plan.unreadable.is_none().then_some(plan.current));
         let change = Change { base, ..change.clone() };
         let published = store.rollback(Some(plan.to), change).map_err(Failure::changing)?;
         match published.unchanged {

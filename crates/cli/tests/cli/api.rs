@@ -510,7 +510,7 @@ fn an_error_has_its_status_and_a_sentence() {
             "/v1/rollback",
             json!({ "expect_generation": 9 }),
             409,
-            "expected generation 9, and 1 is published",
+            "made on generation 9, but 1 is published by now; nothing was changed",
         ),
         ("POST", "/v1/flags/search/kill?reason=slow", json!({}), 422, "in the body"),
         ("POST", "/v1/publish", json!({ "definitions": "flags.json" }), 409, ""),

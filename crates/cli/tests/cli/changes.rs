@@ -218,6 +218,36 @@ fn a_rollback_typed_twice_goes_back_twice() {
     assert_eq!(percentage(), 50.0);
 }
 
+// The agent compared the generation before the rollback began, and a publish in between was taken back unseen.
+#[test]
+fn of_eight_rollbacks_at_once_on_one_generation_one_is_made() {
+    let shop = Shop::published();
+    for percentage in ["60", "70"] {
+        shop.run(["rollout", "search", percentage]).exits(0);
+    }
+    for arguments in
+        [["rollback", "--expect-generation=2", "--yes"], ["rollback", "--expect-generation=2", "--dry-run"]]
+    {
+        let ran = shop.run(arguments).exits(1);
+        assert!(
+            ran.err.contains("made on generation 2, but 3 is published by now; nothing was changed"),
+            "{}",
+            ran.err
+        );
+    }
+    let children: Vec<_> = (0..8)
+        .map(|_| {
+            let mut command = shop.command([]);
+            command.args(["rollback", "--expect-generation=3", "--yes"]);
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    let codes: Vec<_> =
+        children.into_iter().map(|child| ran(child.wait_with_output().unwrap()).code).collect();
+    assert_eq!(codes.iter().filter(|code| **code == 0).count(), 1, "{codes:?}");
+    assert_eq!(generation(&shop), 4);
+}
+
 #[test]
 fn what_a_rollback_says_to_type_again_changes_nothing_more() {
     let shop = Shop::published();
