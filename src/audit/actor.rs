@@ -62,6 +62,11 @@ impl Actor {
         Actor { claimed: person.is_some(), ..Actor::new(person, account, uid) }
     }
 
+    /// The name for another machine's trail, which says, too, whose claim it is.
+    pub fn name_elsewhere(&self) -> String {
+        if self.claimed { self.to_string() } else { self.user.clone() }
+    }
+
     /// Keeps the current actor for the rest of this process, which is about to become the user `account`.
     pub fn remember(account: &Account) {
         let before = Actor::found(None);

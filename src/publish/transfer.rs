@@ -36,7 +36,7 @@ impl Store {
     /// The errors of [`origin`](Self::origin), and when there are no random bytes.
     pub fn export_origin(&self, actor: &Actor) -> Result<Origin, StoreError> {
         Ok(Origin {
-            by: Some(actor.user.clone()),
+            by: Some(actor.name_elsewhere()),
             at: Some(format_rfc3339(now())),
             export: Some(ContentId(random(&self.directory)?).to_string()),
             ..self.origin()?

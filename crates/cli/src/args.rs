@@ -327,6 +327,13 @@ fn sentence(error: &clap::Error) -> String {
     lines.collect::<Vec<_>>().join("; ")
 }
 
+impl Arguments {
+    /// The person and the account behind the command; `named` is the person that was typed.
+    pub fn actor(&self, named: Option<&str>) -> Actor {
+        self.asking.clone().unwrap_or_else(|| Actor::named(named))
+    }
+}
+
 impl Command {
     /// Why it prints no JSON, if it does not.
     fn text_only(&self) -> Option<&'static str> {

@@ -108,6 +108,8 @@ pub struct Output {
     program: Option<String>,
     /// The warnings, where they belong into the answer; none where standard error takes them.
     warnings: Option<Vec<String>>,
+    /// True if bytes were printed as they are.
+    verbatim: bool,
 }
 
 /// The place where output goes.
@@ -136,6 +138,8 @@ impl Write for Sink {
 pub struct Collected {
     /// The JSON document; a failure's has `error`.
     pub document: serde_json::Value,
+    /// What was printed in place of a document, byte for byte: an export, whose signature is over its bytes.
+    pub verbatim: Option<Vec<u8>>,
     /// The exit code that the command would have.
     pub code: u8,
     /// True if it is the document of a failure.
@@ -159,6 +163,7 @@ impl Output {
             details: serde_json::Map::new(),
             program: None,
             warnings: None,
+            verbatim: false,
         }
     }
 
@@ -177,6 +182,7 @@ impl Output {
             details: serde_json::Map::new(),
             program: None,
             warnings: Some(Vec::new()),
+            verbatim: false,
         }
     }
 
@@ -187,7 +193,9 @@ impl Output {
             Ok(Sink::Memory(bytes)) => bytes,
             _ => Vec::new(),
         };
+        let verbatim = self.verbatim && !is_failure;
         let mut document: serde_json::Value = match outcome {
+            Ok(_) if verbatim => serde_json::Value::Null,
             Ok(_) => serde_json::from_slice(&written).unwrap_or_default(),
             Err(failure) => {
                 let mut document = self.details;
@@ -200,7 +208,7 @@ impl Output {
         {
             members.insert("warnings".to_owned(), warnings.into());
         }
-        Collected { document, code, is_failure }
+        Collected { document, verbatim: verbatim.then_some(written), code, is_failure }
     }
 
     /// Has each line to be typed name this store, as it would reach another one without.
@@ -316,6 +324,7 @@ impl Output {
 
     /// Prints bytes as they are.
     pub fn bytes(&mut self, bytes: &[u8]) {
+        self.verbatim = true;
         self.write(|out| out.write_all(bytes));
     }
 

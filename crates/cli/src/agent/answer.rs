@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 /// An answer.
 pub struct Reply {
     pub status: u16,
-    pub document: Value,
+    pub body: Vec<u8>,
     /// The exit code that the command would have.
     pub code: u8,
 }
@@ -24,7 +24,16 @@ pub struct Reply {
 impl Reply {
     /// A refusal that no command made.
     pub fn refusal(status: u16, message: impl Into<String>) -> Reply {
-        Reply { status, document: json!({ "error": message.into() }), code: 2 }
+        Reply::of(status, &json!({ "error": message.into() }), 2)
+    }
+
+    /// A document.
+    pub fn of(status: u16, document: &Value, code: u8) -> Reply {
+        let text = match document {
+            Value::Null => String::new(),
+            document => format!("{}\n", display::visible_json(&document.to_string())),
+        };
+        Reply { status, body: text.into_bytes(), code }
     }
 }
 
@@ -43,11 +52,14 @@ pub fn run(route: &Route, typed: Typed, asking: Actor, view: Option<&View>) -> R
     let collected = output.collected(outcome);
     let is_unknown = flag.is_some_and(|flag| view.is_some_and(|view| is_unknown(view, &flag)));
     let status = status(route, &collected, is_unknown);
-    let Collected { mut document, code, .. } = collected;
+    let Collected { mut document, verbatim, code, .. } = collected;
+    if let Some(body) = verbatim {
+        return Reply { status, body, code };
+    }
     if let Some(page) = route.page.filter(|_| status == 200) {
         take_part(&mut document, page, &part);
     }
-    Reply { status, document, code }
+    Reply::of(status, &document, code)
 }
 
 /// True if a snapshot is served and has no such flag.

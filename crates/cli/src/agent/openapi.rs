@@ -124,19 +124,20 @@ fn parameters(route: &Route) -> Vec<Parameter> {
     let command = command(names).unwrap();
     let help = |argument: &clap::Arg| argument.get_help().map(ToString::to_string).unwrap_or_default();
     let value = json!({ "type": ["string", "number"] });
+    let schema = |argument: &clap::Arg| match argument.get_action() {
+        clap::ArgAction::Append => json!({ "type": "array", "items": value }),
+        action if action.takes_values() => value.clone(),
+        _ => json!({ "type": "boolean" }),
+    };
     let mut all = Vec::new();
     for (name, argument) in route.positionals.iter().zip(command.get_positionals()) {
         let required = argument.is_required_set();
-        all.push(Parameter { name, help: help(argument), schema: value.clone(), required });
+        all.push(Parameter { name, help: help(argument), schema: schema(argument), required });
     }
     for name in route.options {
         let long = option_name(name);
         let argument = command.get_arguments().find(|known| known.get_long() == Some(&long)).unwrap();
-        let schema = match argument.get_action() {
-            clap::ArgAction::Append => json!({ "type": "array", "items": value }),
-            action if action.takes_values() => value.clone(),
-            _ => json!({ "type": "boolean" }),
-        };
+        let schema = schema(argument);
         let is_path = route.path.contains(&format!("{{{name}}}"));
         let required = argument.is_required_set() || is_path;
         all.push(Parameter { name, help: help(argument), schema, required });

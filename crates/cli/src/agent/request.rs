@@ -272,15 +272,6 @@ impl Typed {
                 .ok_or_else(|| format!("expected {}, in the body", input.member))?;
             positionals.extend(input.argument.filter(|argument| *argument == "-").map(OsString::from));
         }
-        let mut flag = None;
-        for name in route.positionals {
-            if let Some(value) = parameters.take(name)? {
-                if *name == "flag" {
-                    flag = Some(value.clone());
-                }
-                positionals.push(value.into());
-            }
-        }
         let names = match route.source {
             Source::Command(names) => names,
             // The same argument, judged alike.
@@ -289,6 +280,17 @@ impl Typed {
         };
         let command = command(names).ok_or("the route's command is not known")?;
         let known = |long: &str| command.get_arguments().find(|known| known.get_long() == Some(long));
+        let mut flag = None;
+        for (name, argument) in route.positionals.iter().zip(command.get_positionals()) {
+            let values = match argument.get_action() {
+                clap::ArgAction::Append => parameters.take_list(name)?,
+                _ => parameters.take(name)?.into_iter().collect(),
+            };
+            if *name == "flag" {
+                flag = values.first().cloned();
+            }
+            positionals.extend(values.into_iter().map(OsString::from));
+        }
         arguments.extend(names.iter().map(OsString::from));
         for name in route.options {
             let long = option_name(name);

@@ -140,6 +140,9 @@ pub const ROUTES: &[Route] = &[
     Route { source: Source::Buckets, ..post("/v1/buckets", EXPLAIN, &[]) }
         .arguments(&["flag"])
         .text("companies", None),
+    post("/v1/export", Holder::Of(Right::Export), &["export"])
+        .arguments(&["flags"])
+        .options(&["all", "with_companies"]),
     post("/v1/flags/{flag}/kill", Holder::Of(Right::Kill), &["kill"])
         .arguments(&["flag"])
         .options(&["reason", "force"])
@@ -210,6 +213,11 @@ impl Route {
 
     const fn paged(self, member: &'static str, searched: Option<&'static str>, newest_first: bool) -> Route {
         Route { page: Some(Page { member, searched, newest_first }), ..self }
+    }
+
+    /// True if its command is only for those who may write the store: a change, or an export, which is signed.
+    pub fn needs_owner(&self) -> bool {
+        self.work() != Work::Read || self.holder == Holder::Of(Right::Export)
     }
 
     pub fn work(&self) -> Work {

@@ -21,7 +21,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::convert::Infallible;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixListener;
@@ -375,7 +375,7 @@ impl Agent {
             let by = actor.to_string();
             let what = route.path.replace("{flag}", typed.flag.as_deref().unwrap_or_default());
             let reply = answer::run(route, typed, actor, view.as_deref());
-            if is_change {
+            if route.needs_owner() {
                 let (what, by) = (display::plain(&what), display::plain(&by));
                 locked(&agent.log).line(format!("{what} by {by}: {}", reply.status));
             }
@@ -419,7 +419,7 @@ impl Agent {
         let known = request.headers().get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
         let is_known =
             known.flat_map(|value| value.split(',')).any(|value| [tag.as_str(), "*"].contains(&value.trim()));
-        let reply = Reply { status: 200, document: json!({ "token": token }), code: 0 };
+        let reply = Reply::of(200, &json!({ "token": token }), 0);
         let mut answer = respond(reply, Some((generation, epoch)));
         if is_known {
             *answer.status_mut() = hyper::StatusCode::NOT_MODIFIED;
@@ -530,15 +530,11 @@ async fn refused(policy: &Policy, asker: &Asker, route: &Route) -> Option<Reply>
     };
     let right = right.as_ref().map(Right::to_string);
     let document = json!({ "error": problem, "user": user, "uid": uid, "right": right });
-    Some(Reply { status: 403, document, code: 1 })
+    Some(Reply::of(403, &document, 1))
 }
 
 fn respond(reply: Reply, token: Option<(u64, u64)>) -> Answer {
-    let text = match reply.document {
-        Value::Null => String::new(),
-        document => format!("{}\n", display::visible_json(&document.to_string())),
-    };
-    let mut answer = Response::new(Full::new(Bytes::from(text)));
+    let mut answer = Response::new(Full::new(Bytes::from(reply.body)));
     *answer.status_mut() =
         hyper::StatusCode::from_u16(reply.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
     let headers = answer.headers_mut();

@@ -6,7 +6,7 @@ use crate::machines::{self, Relay, RemoteCommand};
 use crate::output::{BAD, BOLD, DIM, Failure, GOOD, Output, WARN};
 use crate::{display, identity, store_view};
 use flagstone::Snapshot;
-use flagstone::audit::{Actor, Difference};
+use flagstone::audit::Difference;
 use flagstone::definition::{CompanyId, Definitions};
 use flagstone::merge::Merged;
 use flagstone::publish::{Change, Config, Store, dependents_text};
@@ -56,7 +56,7 @@ pub fn begin_at_once(
 ) -> Result<ChangeContext, Failure> {
     let store = identity::open(&store_view::directory(arguments)?).map_err(Failure::changing)?;
     let reason = reason.filter(|reason| !reason.trim().is_empty()).map(str::to_owned);
-    let actor = arguments.asking.clone().unwrap_or_else(|| Actor::named(by.actor.as_deref()));
+    let actor = arguments.actor(by.actor.as_deref());
     let change = Change { actor, reason, base: None };
     let generation = store.generation().map_err(Failure::changing)?;
     announce(&store, &change, generation, what, output);
@@ -80,10 +80,7 @@ impl ChangeContext {
     /// Sends the command to the machines that the config declares.
     pub fn send(&self, arguments: Vec<String>, input: Option<Vec<u8>>) -> Relay {
         let mut all = arguments;
-        let actor = &self.change.actor;
-        // Another machine's trail says, too, whose claim a name is.
-        let name = if actor.claimed { actor.to_string() } else { actor.user.clone() };
-        let more = [format!("--actor={name}"), "--json".to_owned()];
+        let more = [format!("--actor={}", self.change.actor.name_elsewhere()), "--json".to_owned()];
         let reason = self.change.reason.iter().map(|reason| format!("--reason={reason}"));
         let end = all.iter().position(|argument| argument == "--").unwrap_or(all.len());
         all.splice(end..end, more.into_iter().chain(reason));

@@ -20,7 +20,7 @@ pub fn export(arguments: &Arguments, command: &Export, output: &mut Output) -> O
             "this store has no key to sign with; make one with `flagstone key make`, and trust it where the export arrives".to_owned(),
         ));
     };
-    let actor = Actor::named(command.actor.as_deref());
+    let actor = arguments.actor(command.actor.as_deref());
     let origin = store.export_origin(&actor).map_err(Failure::asking)?;
     let bundle = bundle(&store, &origin, &command.what.flags)?;
     let bundle = if command.with_companies { bundle } else { without_companies(bundle) };

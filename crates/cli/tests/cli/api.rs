@@ -1,7 +1,7 @@
 //! The agent's socket: each route, who may ask for it, and what hostile clients come to. Threads of the test play other users, which only
 //! root may do.
 
-use crate::shop::{FLAGS, Shop, until};
+use crate::shop::{FLAGS, Shop, ran, until};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -178,11 +178,12 @@ impl Api {
 }
 
 /// The right for each route, as `docs/api.md` has it; `owner` is no right that a policy gives.
-const RIGHTS: [(&str, &str, &str); 38] = [
+const RIGHTS: [(&str, &str, &str); 39] = [
     ("get", "/v1/audit", "view"),
     ("post", "/v1/buckets", "explain"),
     ("get", "/v1/companies/{company}/history", "explain"),
     ("get", "/v1/experiment", "view"),
+    ("post", "/v1/export", "export"),
     ("get", "/v1/flags", "view"),
     ("get", "/v1/flags/{flag}", "view"),
     ("post", "/v1/flags/{flag}/allow", "change"),
@@ -233,15 +234,15 @@ fn the_policy_decides_who_may_ask_for_which_route() {
     assert_eq!(all, RIGHTS.into_iter().map(|(method, path, _)| (method, path)).collect::<Vec<_>>());
 
     let api = Api::with_policy(&json!({
-        "kill": [33], "stop": [33, "nobody", OVERFLOW], "change": ["@64030", "@65534"], "explain": ["@64030", "*"],
+        "kill": [33], "stop": [33, "nobody", OVERFLOW], "export": ["@64030"], "change": ["@64030", "@65534"], "explain": ["@64030", "*"],
         "view": [33, "@64030"],
     }));
     let member = User { uid: 64_022, group: 64_030 };
     for (who, held) in [
-        (ROOT, &["view", "explain", "change", "kill", "stop", "owner"] as &[_]),
-        (user(OWNER), &["view", "explain", "change", "kill", "stop", "owner"]),
+        (ROOT, &["view", "explain", "export", "change", "kill", "stop", "owner"] as &[_]),
+        (user(OWNER), &["view", "explain", "export", "change", "kill", "stop", "owner"]),
         (user(33), &["view", "explain", "kill", "stop"]),
-        (member, &["view", "explain", "change"]),
+        (member, &["view", "explain", "export", "change"]),
         (user(STRANGER), &["explain"]),
         (User { uid: STRANGER, group: OVERFLOW }, &["explain"]),
         (user(OVERFLOW), &[]),
@@ -417,6 +418,37 @@ fn a_kill_by_the_socket_turns_a_flag_off_and_names_who_claimed_it() {
     api.ask(user(33), "POST", "/v1/flags/search/kill", &body).gives(200);
     let actor = api.get("/v1/audit?limit=1").json()["trail"][0]["actor"].clone();
     assert_eq!((actor["user"].as_str(), &actor["claimed"]), (Some("www-data"), &Value::Null));
+}
+
+#[test]
+fn an_export_by_the_socket_is_signed_byte_for_byte_and_names_who_asked() {
+    let api = Api::with_policy(&json!({ "export": [33] }));
+    let export =
+        |who, body: Value| api.ask_with(who, "POST", "/v1/export", "Flagstone-Person: Alice\r\n", &body);
+    export(user(STRANGER), json!({ "flags": ["search"] })).gives(403);
+    let keyless = export(user(33), json!({ "flags": ["search"] })).gives(409);
+    assert!(keyless.body.contains("flagstone key make"), "{}", keyless.body);
+    let key = api.shop.run(["key", "make", "--json"]).exits(0).json()["key"].clone();
+    for (body, status) in [
+        (json!({}), 422),
+        (json!({ "flags": ["search"], "all": true }), 422),
+        (json!({ "flags": "search", "actor": "Bob" }), 422),
+        (json!({ "flags": ["search", "serach"] }), 409),
+    ] {
+        export(user(33), body).gives(status);
+    }
+    let signed = export(user(33), json!({ "flags": ["search", "old"], "with_companies": true })).gives(200);
+    assert!(signed.body.contains("\"by\":\"Alice, claimed (www-data@"), "{}", signed.body);
+    assert!(api.log().contains("/v1/export by Alice, claimed (www-data@"), "{}", api.log());
+    api.shop.write("search.export", &signed.body);
+    api.shop.run(["init", "other", "--environment", "staging"]).exits(0);
+    let other = |arguments: &[&str]| {
+        let mut command = api.shop.command([]);
+        ran(command.args(arguments).arg("--store=other").output().unwrap()).exits(0)
+    };
+    other(&["key", "trust", "shop", key.as_str().unwrap()]);
+    other(&["import", "search.export", "--with-companies", "--yes"]);
+    assert!(other(&["list"]).out.contains("search"));
 }
 
 #[test]
