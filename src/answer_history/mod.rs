@@ -320,6 +320,9 @@ impl Walk<'_> {
             if at <= self.asked.from {
                 return;
             }
+            if matches!(event, HistoryEvent::Told(settled) if settled.record.unchanged) {
+                continue;
+            }
             self.changes += u64::from(at <= self.to);
             match event {
                 HistoryEvent::Killed(flag, _) => self.switched(&event, Action::Kill, Some(flag)),

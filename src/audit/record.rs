@@ -191,6 +191,9 @@ pub struct Record {
     /// Content of the generation `to`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
+    /// True of a kill or a stop that changed nothing: the flag was killed, or everything stopped, already.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unchanged: bool,
     /// Generation whose content a rollback brought back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolled_back_to: Option<u64>,
@@ -248,6 +251,7 @@ impl Record {
             from: 0,
             to: 0,
             content: None,
+            unchanged: false,
             rolled_back_to: None,
             origin: None,
             release: None,

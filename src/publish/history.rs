@@ -107,6 +107,8 @@ pub struct HistoryEntry {
     pub generation: u64,
     /// Content of `generation`, if the change made it.
     pub content_id: Option<String>,
+    /// True of a kill or a stop that changed nothing: the flag was killed, or everything stopped, already.
+    pub unchanged: bool,
     /// Generation whose content a rollback brought back.
     pub rolled_back_to: Option<u64>,
     /// Number of fields that differ.
@@ -320,6 +322,7 @@ fn entry(record: &Record, kept: &HashMap<u64, ContentId>, current: u64) -> Histo
         from: record.from,
         generation: record.to,
         content_id: record.content.clone(),
+        unchanged: record.unchanged,
         rolled_back_to: record.rolled_back_to,
         differences: record.differences.len() as u64 + record.more_differences,
         first_difference: record.differences.first().cloned(),
@@ -342,6 +345,7 @@ fn untold_entry(generation: u64, content: ContentId, current: u64) -> HistoryEnt
         from: 0,
         generation,
         content_id: Some(content.to_string()),
+        unchanged: false,
         rolled_back_to: None,
         differences: 0,
         first_difference: None,

@@ -396,6 +396,7 @@ fn make_switch_in(
         let recorded = lock.and_then(|lock| {
             let mut record = session.record(change, action, Outcome::Done);
             record.flag = flag.map(str::to_owned);
+            record.unchanged = !changed;
             record.guard = finding.cloned();
             session.append_under(&lock, record)
         });

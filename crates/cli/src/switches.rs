@@ -45,12 +45,12 @@ impl Switches {
 impl Switch {
     /// The kill of that flag.
     pub fn kill(since: &str, flag: &str, history: &[HistoryEntry]) -> Switch {
-        Switch::new(since, last(history, [Action::Kill, Action::Revive], Some(flag)))
+        Switch::new(since, first(history, [Action::Kill, Action::Revive], Some(flag)))
     }
 
     /// The stop of everything.
     pub fn stop(since: &str, history: &[HistoryEntry]) -> Switch {
-        Switch::new(since, last(history, [Action::StopAll, Action::ResumeAll], None))
+        Switch::new(since, first(history, [Action::StopAll, Action::ResumeAll], None))
     }
 
     /// The reason in the trail.
@@ -100,17 +100,16 @@ pub fn notices(flag: &str, kill: Option<&Switch>, stop: Option<&Switch>) -> Vec<
     kill.into_iter().chain(stop).collect()
 }
 
-/// The last change of the first kind that was done, unless one of the second followed: then the switch that holds has no record.
-fn last<'a>(
+/// The change that the switch is since: the first of its kind that was done since the last that ended one. One that was typed again
+/// changed nothing.
+fn first<'a>(
     history: &'a [HistoryEntry],
     [switched, ended]: [Action; 2],
     flag: Option<&str>,
 ) -> Option<&'a HistoryEntry> {
     let of_flag = |entry: &&HistoryEntry| entry.outcome == Outcome::Done && entry.flag.as_deref() == flag;
-    let mut entries = history.iter().rev().filter(of_flag);
-    entries
-        .find(|entry| entry.action == Some(switched) || entry.action == Some(ended))
-        .filter(|entry| entry.action == Some(switched))
+    let since = history.iter().rev().filter(of_flag).take_while(|entry| entry.action != Some(ended));
+    since.filter(|entry| entry.action == Some(switched)).last()
 }
 
 #[cfg(test)]

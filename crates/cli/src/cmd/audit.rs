@@ -103,6 +103,7 @@ fn print_record(record: &Record, of: Option<&[String]>, output: &mut Output) {
     let flag = record.flag.as_deref().map_or(String::new(), |flag| format!(" {}", display::plain(flag)));
     let (outcome, style) = match record.outcome {
         audit::Outcome::Intended => ("begun", DIM),
+        audit::Outcome::Done if record.unchanged => ("done already", DIM),
         audit::Outcome::Done => ("done", GOOD),
         audit::Outcome::Failed => ("FAILED", BAD),
     };

@@ -15,6 +15,8 @@ use std::collections::BTreeSet;
 
 /// The mark of a date that does not fit the order of the trail.
 pub const WRONG_CLOCK: &str = " (wrong clock)";
+/// The mark of a kill or a stop that changed nothing.
+pub const ALREADY: &str = " (it was already)";
 
 pub fn run(arguments: &Arguments, command: &History, output: &mut Output) -> Outcome {
     if let Some(company) = &command.company {
@@ -119,7 +121,10 @@ pub fn what(entry: &HistoryEntry) -> String {
             let stage = entry.stage.map_or(String::new(), |stage| format!(", stage {stage}"));
             format!("{} {flag}{stage}, publish {}{fields}", action.name(), entry.generation)
         }
-        Some(action) => format!("{} {flag}", action.name()).trim_end().to_owned(),
+        Some(action) => {
+            let already = if entry.unchanged { ALREADY } else { "" };
+            format!("{}{already}", format!("{} {flag}", action.name()).trim_end())
+        }
     };
     match entry.outcome {
         audit::Outcome::Done => text,

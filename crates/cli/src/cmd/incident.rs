@@ -1,7 +1,7 @@
 //! `incident`: one page for the person on call: failures, flags that are off, the guard's notices, and the changes before it began.
 
 use super::change::values;
-use super::history::{WRONG_CLOCK, second};
+use super::history::{ALREADY, WRONG_CLOCK, second};
 use crate::args::{Arguments, Incident};
 use crate::counters::quietly;
 use crate::guard::GuardReport;
@@ -422,6 +422,7 @@ impl Change {
             }
         };
         let outcome = match record.outcome {
+            Outcome::Done if record.unchanged => ALREADY,
             Outcome::Done => "",
             Outcome::Failed => " FAILED",
             Outcome::Intended => ", begun only",
@@ -444,7 +445,7 @@ impl Change {
     /// generation.
     fn back(&self, killed: &BTreeSet<&str>, current: u64) -> Option<String> {
         let record = &self.record;
-        if record.outcome != Outcome::Done {
+        if record.outcome != Outcome::Done || record.unchanged {
             return None;
         }
         let flag = record.flag.as_deref();

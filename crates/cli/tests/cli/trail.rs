@@ -280,3 +280,40 @@ fn a_head_that_went_back_is_told_of_everywhere_and_mended_by_the_line_that_they_
     shop.run(["ask", "billing_v2", "--company", "2"]).exits(1);
     assert!(!shop.run(["status"]).exits(0).out.contains("trouble"));
 }
+
+// Author and reason of a kill became those of whoever typed it again, and history read as if it had killed the flag twice.
+#[test]
+fn a_kill_or_a_stop_that_is_typed_again_keeps_the_author_and_the_reason_of_the_first() {
+    let shop = Shop::published();
+    let type_as = |who: &str, typed: &[&str]| {
+        ran(shop.command([]).args(typed).args(["--actor", who]).output().unwrap()).exits(0)
+    };
+    type_as("ann", &["kill", "billing_v2", "--reason", "wrong totals"]);
+    type_as("bob", &["kill", "billing_v2", "--reason", "still wrong"]);
+    let company = shop.run(["history", "--company", "15", "--json"]).exits(0).json();
+    let off = |turn: &&serde_json::Value| turn["flag"] == "billing_v2" && turn["after"]["on"] == false;
+    let turns: Vec<_> = company["turns"].as_array().unwrap().iter().filter(off).collect();
+    assert_eq!((turns.len(), &company["untold"]), (1, &serde_json::json!([])), "{company:#}");
+    assert_eq!(turns[0]["cause"]["reason"], "wrong totals");
+    type_as("ann", &["stop-all", "--yes", "--reason", "fire"]);
+    type_as("bob", &["stop-all", "--yes", "--reason", "smoke"]);
+    for asked in [&["status"][..], &["show", "billing_v2"], &["incident"]] {
+        let lines = ran(shop.command([]).args(asked).output().unwrap()).exits(0).out;
+        for reason in ["wrong totals", "fire"] {
+            let since =
+                |line: &str| line.contains(" since ") && line.contains("by ann") && line.contains(reason);
+            assert!(lines.lines().any(since), "{reason}: {lines}");
+        }
+    }
+    assert!(shop.run(["list"]).out.contains(": fire; "));
+    let history = shop.run(["history"]).exits(0).out;
+    for (what, why) in
+        [("kill billing_v2 (it was already)", "still wrong"), ("stop-all (it was already)", "smoke")]
+    {
+        assert!(history.lines().any(|line| line.contains(what) && line.contains(why)), "{history}");
+    }
+    let incident = shop.run(["incident", "--json"]).json();
+    let again =
+        incident["changes"].as_array().unwrap().iter().find(|change| change["reason"] == "still wrong");
+    assert_eq!(again.unwrap()["back"], serde_json::Value::Null);
+}
