@@ -10,11 +10,11 @@ use crate::impact::{self, Listed, Side};
 use crate::machines::Relay;
 use crate::output::{BAD, EXCEPT, Failure, GOOD, Outcome, Output};
 use crate::store_view::{self, UnknownFlag};
-use flagstone::definition::{PlanState, nearest};
+use flagstone::definition::{Emergency, PlanState, nearest};
 use flagstone::flag_change::state;
 use flagstone::publish::{Change, Store, SwitchOutcome, dependents_text};
 use flagstone::store::{Reader, ReaderOptions, ReaderStatus, Source};
-use flagstone::{FlagId, StoreError, telemetry};
+use flagstone::{FlagId, StoreError, blocker, telemetry};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -172,11 +172,7 @@ pub fn revive(arguments: &Arguments, command: &Revive, output: &mut Output) -> O
     let flag = display::plain(&command.flag);
     let changed = result.switched.changed;
     output.line_now(match changed {
-        true => format!(
-            "{} {flag}: it answers again as published{}",
-            output.paint(GOOD, "revived"),
-            published_state(&begun, &command.flag)
-        ),
+        true => format!("{} {flag}: {}", output.paint(GOOD, "revived"), answers(&begun, &command.flag)),
         false => format!("{flag} was not killed; nothing was changed"),
     });
     if let Some(plan) = changed.then(|| plan(&begun, &command.flag)).flatten() {
@@ -203,14 +199,19 @@ fn plan(begun: &ChangeContext, flag: &str) -> Option<PlanState> {
     definitions.flags.remove(flag)?.state.plan.filter(|plan| plan.done.is_none())
 }
 
-/// The published state, as in `, on for everybody`, and what keeps the flag off for some; empty if it is unknown.
-fn published_state(begun: &ChangeContext, key: &str) -> String {
-    let definitions = begun.store.definitions(begun.generation).ok();
-    let Some(flag) = definitions.as_ref().and_then(|definitions| definitions.flags.get(key)) else {
-        return String::new();
+/// What a revived flag answers, in a clause: the published state, and what keeps the flag off for some, as far as that is known.
+fn answers(begun: &ChangeContext, key: &str) -> String {
+    let Ok(definitions) = begun.store.definitions(begun.generation) else {
+        return "it answers again as published".to_owned();
     };
+    let key = definitions.current_key(key);
+    let Some(flag) = definitions.flags.get(key) else { return "no such flag is published".to_owned() };
     let (after, now, mut known) = (View::of(&begun.store), flagstone::time::now(), BTreeMap::new());
     let side = after.side();
+    let is_stopped = side.as_ref().is_some_and(|Side { snapshot, switches }| {
+        let is_blocked = || blocker(snapshot, switches, snapshot.find(key.as_bytes())?, now);
+        switches.stopped() && (flag.emergency != Emergency::Keep || is_blocked().is_some())
+    });
     let mut reaches = |key: &str| {
         let side = side.as_ref()?;
         Some(extent(side, side.snapshot.find(key.as_bytes())?, now, &mut known))
@@ -233,10 +234,15 @@ fn published_state(begun: &ChangeContext, key: &str) -> String {
         (Some(Extent::Some), "on for everybody") => "on",
         _ => published.as_str(),
     };
-    match limits.is_empty() || !flag.enabled {
-        true => format!(", {text}"),
-        false => format!(", {text}: {}", limits.join(", ")),
-    }
+    let limits = match limits.is_empty() || !flag.enabled {
+        true => String::new(),
+        false => format!(": {}", limits.join(", ")),
+    };
+    let answers = match is_stopped {
+        true => "everything is stopped until `flagstone resume-all`; then it answers",
+        false => "it answers again",
+    };
+    format!("{answers} as published, {text}{limits}")
 }
 
 /// The end of the watching guard's cooldown for the flag, in microseconds since 1970.

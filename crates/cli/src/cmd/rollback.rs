@@ -1,6 +1,7 @@
 //! `rollback`: publishes again the content of an earlier generation, and prints what that reverts.
 
 use super::change::{self, ChangeContext};
+use super::publish::print_masked;
 use crate::args::{Arguments, Rollback, Target};
 use crate::output::{BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
 use crate::progress::Progress;
@@ -79,6 +80,7 @@ pub fn run(arguments: &Arguments, command: &Rollback, output: &mut Output) -> Ou
                 plan.to
             )),
         }
+        print_masked(store, &published.differences, output);
         change::warn(published.audit_warning.as_deref(), output);
         answer["generation"] = published.generation.into();
         answer["unchanged"] = published.unchanged.into();

@@ -488,3 +488,31 @@ fn denied_companies_that_the_list_lacks_are_named() {
         serde_json::json!(["6000"])
     );
 }
+
+// While everything was stopped, revive said "it answers again as published, on for everybody", and rollback said nothing of the stop.
+#[test]
+fn a_change_while_everything_is_stopped_says_that_it_shows_once_that_ends() {
+    let shop = Shop::published();
+    shop.run(["rollout", "search", "60"]).exits(0);
+    for flag in ["billing_v2", "payment_log"] {
+        shop.run(["kill", flag, "--reason", "x"]).exits(0);
+    }
+    shop.run(["stop-all", "--yes", "--reason", "fire"]).exits(0);
+    let ran = shop.run(["revive", "billing_v2"]).exits(0);
+    let said = "revived billing_v2: everything is stopped until `flagstone resume-all`; then it answers as published, on for everybody\n";
+    assert!(ran.out.contains(said), "{}", ran.out);
+    // A stop leaves it on.
+    let ran = shop.run(["revive", "payment_log"]).exits(0);
+    assert!(ran.out.contains("it answers again as published, on for everybody\n"), "{}", ran.out);
+    let ran = shop.run(["rollback", "--yes"]).exits(0);
+    assert!(ran.out.contains("everything is stopped, until `flagstone resume-all`"), "{}", ran.out);
+}
+
+// "it answers again as published", of a key that no flag has.
+#[test]
+fn reviving_a_killed_key_that_no_flag_has_says_so() {
+    let shop = Shop::published();
+    shop.run(["kill", "gone", "--force", "--reason", "x"]).exits(0);
+    let ran = shop.run(["revive", "gone"]).exits(0);
+    assert!(ran.out.contains("revived gone: no such flag is published\n"), "{}", ran.out);
+}
