@@ -232,14 +232,14 @@ final class MonitoringTest extends TestCase
     public function test_what_the_command_takes_for_degraded_is_degraded_here(): void
     {
         // A dead guard, a head on which kill would stop nothing, workers that cannot read the store, or a full disk, were "Healthy".
-        $problems = ['guard' => ['problem' => 'the guard died at 08:00'], 'emergency_error' => 'head is immutable', 'conflicts_overdue' => 2, 'shut_out' => ['user www-data cannot read head'], 'copies_read' => ['1 worker of user www-data opened a copy'], 'full' => true];
-        foreach ([['guard' => ['problem' => null], 'emergency_error' => null, 'conflicts_overdue' => 0, 'shut_out' => [], 'copies_read' => [], 'full' => false], ...\array_map(static fn (string $of): array => [$of => $problems[$of]], \array_keys($problems))] as $number => $counted) {
+        $problems = ['guard' => ['problem' => 'the guard died at 08:00'], 'emergency_error' => 'head is immutable', 'conflicts_overdue' => 2, 'shut_out' => ['user www-data cannot read head'], 'copies_read' => ['1 worker of user www-data opened a copy'], 'full' => true, 'kills_left' => 0];
+        foreach ([['guard' => ['problem' => null], 'emergency_error' => null, 'conflicts_overdue' => 0, 'shut_out' => [], 'copies_read' => [], 'full' => false, 'kills_left' => 1], ...\array_map(static fn (string $of): array => [$of => $problems[$of]], \array_keys($problems))] as $number => $counted) {
             $this->command("echo '" . \json_encode(['status' => $number === 0 ? 'ok' : 'degraded', 'flagstone' => $counted]) . "'");
             \array_map(unlink(...), \glob($this->app->storagePath() . '/framework/cache/flagstone-*') ?: []);
             $code = $this->artisanCode('feature:health');
             self::assertSame($number === 0 ? 0 : 1, $code, $this->printed);
             self::assertStringStartsWith($number === 0 ? 'Healthy: ' : 'Degraded: ', $this->printed);
-            $text = ['', 'the guard died at 08:00', 'kill and stop-all would stop nothing: head is immutable', 'open for more than a day: 2', 'user www-data cannot read head', 'opened a copy', 'the file system of the store is full'][$number];
+            $text = ['', 'the guard died at 08:00', 'kill and stop-all would stop nothing: head is immutable', 'open for more than a day: 2', 'user www-data cannot read head', 'opened a copy', 'the file system of the store is full', 'all places for kills are taken'][$number];
             self::assertStringContainsString($text, $this->printed);
             $answer = $this->getJson('/flagstone/health')->assertOk()->assertJsonPath('status', $number === 0 ? 'ok' : 'degraded')->assertJsonPath('flagstone.problems', $number === 0 ? 0 : 1);
             self::assertStringNotContainsString('immutable', (string) $answer->getContent());

@@ -14,6 +14,7 @@ mod guard;
 mod history;
 mod init;
 mod keys;
+mod kill_places;
 mod lock;
 mod migrate;
 mod named_file;
@@ -43,6 +44,7 @@ pub use guard::{
 };
 pub use history::{HistoryEntry, KilledFlag, StoreStatus};
 pub use init::no_member;
+pub use kill_places::KillPlaces;
 pub use migrate::MigrationResult;
 pub use named_file::NamedFile;
 pub use notify::{Sender, UnsentChanges};

@@ -106,6 +106,7 @@ final class HealthReport
             $frozen === null ? null : "kill and stop-all would stop nothing: $frozen",
             Value::text($counted, 'guard', 'problem'),
             Value::bool($counted, 'full') === true ? 'the file system of the store is full: nothing can be published, and the audit trail lacks what is killed' : null,
+            Value::int($counted, 'kills_left') === 0 ? 'all places for kills are taken: neither you nor the guard can kill another flag (flagstone health)' : null,
             ...Value::texts($counted, 'shut_out'),
             ...Value::texts($counted, 'copies_read'),
             $overdue === 0 ? null : "conflicts between the file and what runs, open for more than a day: $overdue (flagstone status lists them)",

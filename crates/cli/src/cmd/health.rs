@@ -6,6 +6,7 @@ use crate::guard::GuardReport;
 use crate::output::{BAD, Exit, GOOD, Outcome, Output, WARN};
 use crate::{display, identity, store_view};
 use flagstone::merge::Conflict;
+use flagstone::publish::KillPlaces;
 use flagstone::store::Source;
 use flagstone::telemetry::Counts;
 use serde_json::{Value, json};
@@ -38,12 +39,14 @@ pub fn run(arguments: &Arguments, command: &Memory, output: &mut Output) -> Outc
     let conflicts = store.open_conflicts().unwrap_or_default();
     let overdue = overdue(&conflicts, flagstone::time::now());
     let full = may_change && store.is_full();
+    let places = KillPlaces { taken: store.killed().map_or(0, |killed| killed.len()) };
     let is_well = behind == 0
         && head_error.is_none()
         && guard.problem.is_none()
         && frozen.is_none()
         && overdue == 0
         && !full
+        && places.left() > 0
         && shut_out.is_empty()
         && copies_read.is_empty();
     let (said, style) = match status.source {
@@ -78,6 +81,9 @@ pub fn run(arguments: &Arguments, command: &Memory, output: &mut Output) -> Outc
     }
     if full {
         output.line("  the file system of the store is full: nothing can be published, and the audit trail lacks what is killed");
+    }
+    if let Some(warning) = places.warning() {
+        output.line(format!("  {warning}; {}", KillPlaces::REMEDY));
     }
     for workers in shut_out.iter().chain(&copies_read) {
         output.line(format!("  {workers}"));
@@ -131,6 +137,7 @@ pub fn run(arguments: &Arguments, command: &Memory, output: &mut Output) -> Outc
             "writable": frozen.is_none(),
             "full": full,
             "emergency_error": frozen,
+            "kills_left": places.left(),
             "telemetry_error": uncounted,
             "telemetry_left_out": left_out,
             "guard": { "state": guard.state, "since": guard.since.map(display::at), "problem": guard.problem },

@@ -8,7 +8,7 @@ use crate::counters;
 use crate::{display, identity, store_view};
 use flagstone::StoreError;
 use flagstone::files::Trust;
-use flagstone::publish::{Store, StoreStatus};
+use flagstone::publish::{KillPlaces, Store, StoreStatus};
 use flagstone::time::parse_rfc3339;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -317,6 +317,12 @@ fn stopped(status: &StoreStatus, report: &mut Report) {
 }
 
 fn kills(status: &StoreStatus, days: u32, report: &mut Report) {
+    let places = KillPlaces { taken: status.killed.len() };
+    match (places.warning(), places.left()) {
+        (Some(warning), 0) => return report.failed(KILLS, warning, KillPlaces::REMEDY),
+        (Some(warning), _) => return report.warned(KILLS, warning, KillPlaces::REMEDY),
+        (None, _) => {}
+    }
     let old = |since: &str| {
         let since = parse_rfc3339(since.as_bytes()).unwrap_or(i64::MAX);
         flagstone::time::now().saturating_sub(since) >= i64::from(days) * 86_400_000_000

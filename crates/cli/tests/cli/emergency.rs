@@ -581,3 +581,37 @@ fn a_kill_in_the_background_of_a_terminal_that_stops_writers_is_made() {
     assert!(ran.out.contains("search"), "{}", ran.out);
     assert_eq!(shop.run(["status", "--json"]).exits(0).json()["killed"][0]["flag"], "search");
 }
+
+// Nothing said beforehand that the head was nearly full, and then full: the next kill was refused.
+#[test]
+fn health_and_doctor_say_beforehand_that_the_places_for_kills_are_taken() {
+    let shop = Shop::empty();
+    let flags: serde_json::Map<_, _> = (0..241).map(|flag| (format!("f{flag}"), true.into())).collect();
+    shop.write("flags.json", serde_json::json!({ "flags": flags }).to_string());
+    shop.run(["init", "store", "--environment", "production"]).exits(0);
+    shop.run(["publish", "flags.json"]).exits(0);
+    let store = flagstone::publish::Store::open(&shop.directory.join("store")).unwrap();
+    let fill = |flags: std::ops::Range<u32>| {
+        for flag in flags {
+            store.kill(&format!("f{flag}"), flagstone::publish::Change::by_me(Some("x"))).unwrap();
+        }
+    };
+    let health = || shop.run(["health", "--json"]).exits(0).json();
+    let doctor = || {
+        let checks = shop.run(["doctor", "--skip", "php", "--json"]).json()["checks"].clone();
+        let kills =
+            checks.as_array().unwrap().iter().find(|check| check["check"] == "kills").unwrap().clone();
+        (kills["state"].as_str().unwrap().to_owned(), kills["found"].as_str().unwrap().to_owned())
+    };
+    fill(0..199);
+    assert_eq!((health()["status"].as_str(), doctor().0.as_str()), (Some("ok"), "passed"));
+    fill(199..200);
+    assert_eq!((health()["status"].as_str(), doctor().0.as_str()), (Some("ok"), "warned"));
+    for text in [shop.run(["health"]).out, doctor().1] {
+        assert!(text.contains("200 of 240 places for kills are taken"), "{text}");
+    }
+    fill(200..240);
+    assert_eq!((health()["status"].as_str(), doctor().0.as_str()), (Some("degraded"), "failed"));
+    assert_eq!(health()["flagstone"]["kills_left"], 0);
+    assert!(shop.run(["kill", "f240", "--reason", "x"]).err.contains("240 flags are killed already"));
+}
