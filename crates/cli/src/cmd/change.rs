@@ -4,7 +4,7 @@ use crate::args::{self, Arguments, By, WeighedChange};
 use crate::impact::{self, Holds, Listed};
 use crate::machines::{self, Relay, RemoteCommand};
 use crate::output::{BAD, BOLD, DIM, Failure, GOOD, Output, WARN};
-use crate::{display, identity, store_view};
+use crate::{display, identity, signals, store_view};
 use flagstone::Snapshot;
 use flagstone::audit::Difference;
 use flagstone::definition::{CompanyId, Definitions};
@@ -29,6 +29,8 @@ pub struct ChangeContext {
     local_only: bool,
     /// True if another machine sent the change, and told its reach.
     relayed: bool,
+    /// True if this process was started for the change alone, as it is not for a request.
+    pub is_typed: bool,
 }
 
 /// Opens the store, and names in the first line of output the environment, the machine, and the generation to be changed.
@@ -73,12 +75,19 @@ pub fn begin_at_once(
     };
     let relayed = arguments.relayed.is_some();
     let local_only = by.local_only || relayed;
-    Ok(ChangeContext { store, config, config_problem, change, generation, local_only, relayed })
+    let is_typed = arguments.asking.is_none();
+    Ok(ChangeContext { store, config, config_problem, change, generation, local_only, relayed, is_typed })
 }
 
 impl ChangeContext {
+    /// True if the change is made on other machines as well.
+    pub fn reaches_others(&self) -> bool {
+        !self.local_only && !self.config.machines.is_empty()
+    }
+
     /// Sends the command to the machines that the config declares.
     pub fn send(&self, arguments: Vec<String>, input: Option<Vec<u8>>) -> Relay {
+        signals::outlive_terminal();
         let mut all = arguments;
         let more = [format!("--actor={}", self.change.actor.name_elsewhere()), "--json".to_owned()];
         let reason = self.change.reason.iter().map(|reason| format!("--reason={reason}"));

@@ -3,13 +3,13 @@
 use super::change::{self, ChangeContext};
 use crate::args::{self, Arguments, Command, Kill, Revive};
 use crate::counters::{self, Unreached};
-use crate::display;
 use crate::extent::{Extent, extent};
 use crate::guard::GuardReport;
 use crate::impact::{self, Listed, Side};
 use crate::machines::Relay;
 use crate::output::{BAD, EXCEPT, Failure, GOOD, Outcome, Output};
 use crate::store_view::{self, UnknownFlag};
+use crate::{display, signals};
 use flagstone::definition::{Emergency, PlanState, nearest};
 use flagstone::flag_change::state;
 use flagstone::publish::{Change, Store, SwitchOutcome, dependents_text};
@@ -114,7 +114,8 @@ fn make_switch(
 }
 
 /// Changes the head and notes it in the trail, and sends the command to the other machines: also where the change was made, and may be
-/// missing in the store that the path leads to by now. Reports if the file system delays it, as one frozen for a backup does.
+/// missing in the store that the path leads to by now. Reports if the file system delays it, as one frozen for a backup does. A terminal
+/// that goes away does not end it half-way, and an interrupt says what is done.
 pub fn carry_out(
     begun: &ChangeContext,
     before: View,
@@ -122,6 +123,19 @@ pub fn carry_out(
     output: &mut Output,
     act: impl FnOnce(&Store, Change) -> Result<SwitchOutcome, StoreError>,
 ) -> Result<SwitchResult, Failure> {
+    signals::outlive_terminal();
+    let [before_it, after_it]: [&'static &'static str; 2] = match begun.reaches_others() {
+        true => [
+            &"\nflagstone: interrupted: it may be done here (`flagstone status` says), and no other machine was told; type it again\n",
+            &"\nflagstone: interrupted: it is done here, and perhaps not on the other machines; type it again\n",
+        ],
+        false => [
+            &"\nflagstone: interrupted: it may be done; `flagstone status` says\n",
+            &"\nflagstone: interrupted: it is done\n",
+        ],
+    };
+    let interrupted = |last| begun.is_typed.then(|| signals::ending_with(last));
+    interrupted(before_it);
     let (done, is_done) = mpsc::channel::<()>();
     // Without a thread there is no such report.
     let _ = thread::Builder::new().spawn(move || {
@@ -136,6 +150,9 @@ pub fn carry_out(
     });
     let switched = act(&begun.store, begun.change.clone()).map_err(Failure::changing);
     drop(done);
+    if switched.is_ok() {
+        interrupted(after_it);
+    }
     match switched {
         Ok(switched) => Ok(SwitchResult { switched, before, sent: begun.send(arguments, None) }),
         Err(failure @ Failure::Partial(_)) => {

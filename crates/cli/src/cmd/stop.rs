@@ -68,8 +68,9 @@ fn agreed(begun: &ChangeContext, command: &StopAll, output: &mut Output) -> Resu
         None => {
             let question =
                 format!("This stops {}. Type the environment's name: ", output.paint(BOLD, environment));
-            // If the handler cannot be set, the signal ends the process all the same.
-            let _asking = signals::ending_with("\nNOTHING WAS STOPPED: every flag answers as before\n");
+            if begun.is_typed {
+                signals::ending_with(&"\nNOTHING WAS STOPPED: every flag answers as before\n");
+            }
             confirm::answer(&question, output)
         }
     };

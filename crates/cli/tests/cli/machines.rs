@@ -1,6 +1,6 @@
 //! A change that is made on every machine that the store's config declares.
 
-use crate::shop::{FLAGS, Shop, ran};
+use crate::shop::{FLAGS, Shop, ran, until};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
@@ -521,4 +521,80 @@ fn what_another_machine_warns_of_is_told() {
     let told = &json["machines"][0];
     assert_eq!(told["warning"], "the trail is full", "{json}");
     assert_eq!(told["unreached"][0], "user www-data cannot read head. Type: x", "{json}");
+}
+
+/// Holds the lock of the head, in which a kill that is in force waits to write its record, until its input ends.
+fn hold_the_head(shop: &Shop) -> std::process::Child {
+    let mut holder = Command::new("flock");
+    let holder = holder.arg(shop.directory.join("store/head.lock")).args(["sh", "-c", "echo held; cat"]);
+    let mut holder = holder.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    std::io::Read::read_exact(holder.stdout.as_mut().unwrap(), &mut [0; 5]).unwrap();
+    holder
+}
+
+/// Starts a kill or a stop with the signals' default actions, whoever runs the tests.
+fn start(shop: &Shop, typed: &[&str]) -> std::process::Child {
+    let mut command = Command::new("env");
+    command.args(["--default-signal", env!("CARGO_BIN_EXE_flagstone")]).args(typed);
+    command.args(["--reason", "fire"]).current_dir(&shop.directory).env("FLAGSTONE_STORE", "store");
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn signal(child: &std::process::Child, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+// A terminal that went away in the second after the flag was off ended the command, and the other machine was not told.
+#[test]
+fn a_terminal_that_goes_away_ends_no_kill_before_the_other_machines_have_it() {
+    let shop = two_machines();
+    for typed in [&["kill", "search"][..], &["stop-all", "--yes"]] {
+        let mut holder = hold_the_head(&shop);
+        let kill = start(&shop, typed);
+        until(|| asked(&shop, "store", "search", "2") == 1);
+        signal(&kill, rustix::process::Signal::HUP);
+        drop(holder.stdin.take());
+        holder.wait().unwrap();
+        let ran = ran(kill.wait_with_output().unwrap()).exits(0);
+        assert!(ran.out.contains("web-2: done there too"), "{}", ran.out);
+        assert_eq!(asked(&shop, "other", "search", "2"), 1);
+        shop.run(["revive", "search"]).exits(0);
+        shop.run(["resume-all"]).exits(0);
+    }
+}
+
+// Ctrl-C in that second left open what was done and what was not.
+#[test]
+fn a_kill_that_is_interrupted_says_what_is_done_and_what_is_not() {
+    let shop = two_machines();
+    for interrupt in [rustix::process::Signal::INT, rustix::process::Signal::TERM] {
+        let mut holder = hold_the_head(&shop);
+        let kill = start(&shop, &["kill", "search"]);
+        until(|| asked(&shop, "store", "search", "2") == 1);
+        signal(&kill, interrupt);
+        let ended = kill.wait_with_output().unwrap();
+        drop(holder.stdin.take());
+        holder.wait().unwrap();
+        let err = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(
+            std::os::unix::process::ExitStatusExt::signal(&ended.status),
+            Some(interrupt.as_raw()),
+            "{err}"
+        );
+        let said = "interrupted: it may be done here (`flagstone status` says), and no other machine was told; type it again\n";
+        assert!(err.ends_with(said), "{err}");
+        shop.run(["revive", "search"]).exits(0);
+    }
+    let wait = "touch waits; while [ ! -e go ]; do sleep 0.05; done";
+    machine(&shop, "web-2", wait);
+    let kill = start(&shop, &["kill", "search"]);
+    until(|| shop.directory.join("waits").exists());
+    signal(&kill, rustix::process::Signal::INT);
+    let err = String::from_utf8(kill.wait_with_output().unwrap().stderr).unwrap();
+    shop.write("go", "");
+    assert!(
+        err.ends_with("interrupted: it is done here, and perhaps not on the other machines; type it again\n"),
+        "{err}"
+    );
 }
