@@ -66,6 +66,8 @@ fn agreed(begun: &ChangeContext, command: &StopAll, output: &mut Output) -> Resu
         Some(named) => Some(named.clone()),
         None if command.yes => return Ok(()),
         None => {
+            // Whoever cannot stop anything is not asked first.
+            begun.store.can_change().map_err(Failure::changing)?;
             let question =
                 format!("This stops {}. Type the environment's name: ", output.paint(BOLD, environment));
             if begun.is_typed {

@@ -615,3 +615,17 @@ fn health_and_doctor_say_beforehand_that_the_places_for_kills_are_taken() {
     assert_eq!(health()["flagstone"]["kills_left"], 0);
     assert!(shop.run(["kill", "f240", "--reason", "x"]).err.contains("240 flags are killed already"));
 }
+
+// The question came first, and then that this user may stop nothing.
+#[test]
+fn a_stop_that_cannot_be_made_asks_nothing() {
+    let shop = Shop::published();
+    let _mounted = ReadOnly::mount(&shop);
+    let mut command = Command::new("python3");
+    command.current_dir(&shop.directory).args(["-c", INTERRUPTED, env!("CARGO_BIN_EXE_flagstone")]);
+    let ran =
+        ran(command.args(["stop-all", "--store", "store", "--reason", "fire"]).output().unwrap()).exits(0);
+    assert!(!ran.out.contains("Type the environment's name"), "{}", ran.out);
+    assert!(ran.out.contains("Read-only file system"), "{}", ran.out);
+    assert!(ran.out.trim_end().ends_with("NOTHING WAS STOPPED: every flag answers as before"), "{}", ran.out);
+}
