@@ -1,6 +1,6 @@
 //! `guard status`, `guard pause`, `guard resume`, and `note`.
 
-use super::change;
+use super::change::{self, ChangeContext};
 use crate::args::{Arguments, GuardPause, GuardResume, GuardSubcommand, Note};
 use crate::guard::GuardReport;
 use crate::output::{Cell, DIM, Exit, Failure, GOOD, Outcome, Output, WARN};
@@ -216,19 +216,13 @@ fn pause(arguments: &Arguments, command: &GuardPause, output: &mut Output) -> Ou
     let until = flagstone::time::now().saturating_add(command.length.micros());
     let begun =
         change::begin_at_once(arguments, &command.by, "pause the guard", Some(&command.reason), output)?;
-    let RecordOutcome { audit_warning, .. } =
-        begun.store.pause_guard(until, &begun.change).map_err(Failure::changing)?;
+    let recorded = begun.store.pause_guard(until, &begun.change).map_err(Failure::changing)?;
+    let until = display::at(until);
     output.line(format!(
-        "the guard does nothing until {}, and plans wait; `flagstone guard resume` ends that",
-        display::at(until)
+        "the guard does nothing until {until}, and plans wait; `flagstone guard resume` ends that"
     ));
-    change::warn(audit_warning.as_deref(), output);
-    output.json(&json!({
-        "environment": begun.store.environment(),
-        "paused_until": display::at(until),
-        "warning": audit_warning,
-    }));
-    Ok(Exit::Yes)
+    let sent = vec!["guard".to_owned(), "pause".to_owned(), format!("--for={}", command.length)];
+    finish(&begun, (recorded, sent), ("paused_until", until.into()), output)
 }
 
 fn resume(arguments: &Arguments, command: &GuardResume, output: &mut Output) -> Outcome {
@@ -239,28 +233,39 @@ fn resume(arguments: &Arguments, command: &GuardResume, output: &mut Output) -> 
         command.reason.as_deref(),
         output,
     )?;
-    let RecordOutcome { audit_warning, .. } =
-        begun.store.resume_guard(&begun.change).map_err(Failure::changing)?;
+    let recorded = begun.store.resume_guard(&begun.change).map_err(Failure::changing)?;
     output.line("the guard goes on");
-    change::warn(audit_warning.as_deref(), output);
-    output.json(&json!({
-        "environment": begun.store.environment(),
-        "paused_until": Value::Null,
-        "warning": audit_warning,
-    }));
-    Ok(Exit::Yes)
+    let sent = vec!["guard".to_owned(), "resume".to_owned()];
+    finish(&begun, (recorded, sent), ("paused_until", Value::Null), output)
 }
 
 /// Writes a note into the audit trail.
 pub fn note(arguments: &Arguments, command: &Note, output: &mut Output) -> Outcome {
-    let begun = change::begin_at_once(arguments, &command.by, "note", Some(&command.text), output)?;
-    let RecordOutcome { audit_warning, .. } = begun.store.note(&begun.change).map_err(Failure::changing)?;
+    let mut begun = change::begin_at_once(arguments, &command.by, "note", Some(&command.text), output)?;
+    let recorded = begun.store.note(&begun.change).map_err(Failure::changing)?;
     output.line(format!("noted: {}", display::plain(&command.text)));
-    change::warn(audit_warning.as_deref(), output);
+    // It is no option there.
+    begun.change.reason = None;
+    let sent = vec!["note".to_owned(), "--".to_owned(), command.text.clone()];
+    finish(&begun, (recorded, sent), ("note", command.text.as_str().into()), output)
+}
+
+/// Sends the command that was carried out here to the other machines, and prints the answer with one more member.
+fn finish(
+    begun: &ChangeContext,
+    (recorded, sent): (RecordOutcome, Vec<String>),
+    (name, value): (&str, Value),
+    output: &mut Output,
+) -> Outcome {
+    let arrived = begun.send(sent, None).tell(None, output);
+    change::warn(recorded.audit_warning.as_deref(), output);
     output.json(&json!({
         "environment": begun.store.environment(),
-        "note": command.text,
-        "warning": audit_warning,
+        "machine": begun.change.actor.host,
+        "generation": begun.generation,
+        name: value,
+        "machines": arrived.json(),
+        "warning": recorded.audit_warning,
     }));
-    Ok(Exit::Yes)
+    Ok(arrived.exit())
 }

@@ -598,3 +598,26 @@ fn a_kill_that_is_interrupted_says_what_is_done_and_what_is_not() {
         "{err}"
     );
 }
+
+// A pause of the guard, its end and a note stayed on the machine where they were typed, whatever --help said.
+#[test]
+fn the_guards_pause_its_end_and_a_note_reach_the_other_machine() {
+    let shop = two_machines();
+    let told = "web-2: done there too, generation 1\n";
+    let last =
+        || shop.run(["history", "--limit", "1", "--store", "other", "--json"]).json()["changes"][0].clone();
+    for (typed, action, reason) in [
+        (&["guard", "pause", "--for", "30m", "--reason", "load; test"][..], "guard_pause", "load; test"),
+        (&["guard", "resume", "--reason", "over"], "guard_resume", "over"),
+        (&["note", "--actor", "ann", "--", "-- deploy 42"], "note", "-- deploy 42"),
+    ] {
+        let ran = ran(shop.command([]).args(typed).output().unwrap()).exits(0);
+        assert!(ran.out.ends_with(told), "{}", ran.out);
+        assert_eq!((last()["action"].as_str(), last()["reason"].as_str()), (Some(action), Some(reason)));
+    }
+    assert_eq!(last()["actor"]["user"], "ann");
+    machine(&shop, "web-2", "exit 255");
+    let json = shop.run(["note", "deploy 43", "--json"]).exits(3).json();
+    assert_eq!(json["machines"][0]["done"], false);
+    shop.run(["note", "deploy 43", "--local-only"]).exits(0);
+}
