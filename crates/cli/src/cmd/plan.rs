@@ -95,18 +95,21 @@ fn say(
                 .to_owned(),
         ));
     }
+    let sent = relayed(typed, command, planned.moved.stage);
+    let again = again(typed, &sent);
     let published = store.publish_plan(&flag, &planned, change.clone()).map_err(|error| match error {
-        StoreError::Stale { base, current } => Failure::Refused(format!(
-            "it was decided on generation {base}, but {current} is published by now; nothing was changed. Type it again"
-        )),
+        StoreError::Stale { base, current } => {
+            let again = again.as_ref().map_or("Type it again".to_owned(), |line| format!("Type: {line}"));
+            Failure::Refused(format!(
+                "it was decided on generation {base}, but {current} is published by now; nothing was changed. {again}"
+            ))
+        }
         error => Failure::changing(error),
     })?;
     publish::print_published(store, &published, output);
     answer["generation"] = published.generation.into();
     answer["differences"] = json!(published.differences);
     answer["warning"] = json!(published.audit_warning);
-    let sent = relayed(typed, command, planned.moved.stage);
-    let again = again(typed, &sent);
     let arrived = begun.send(sent, None).tell(again.as_deref(), output);
     answer["machines"] = arrived.json();
     finish(store, &flag, wait, (answer, arrived.exit()), output)

@@ -477,3 +477,26 @@ fn a_terminal_that_has_no_such_signs_gets_ascii_and_no_colours() {
     let ascii = shown(&[("LC_ALL", "C"), ("TERM", "")]);
     assert!(ascii.is_ascii() && !ascii.contains('\x1b'), "{ascii:?}");
 }
+
+// "Type it again" entered a stage more, where another person's advance had come between.
+#[test]
+fn an_advance_that_came_second_says_which_stage_to_name() {
+    let shop = planned();
+    shop.run(["plan", "start", "customer_portal"]).exits(0);
+    let list = shop.directory.join("list");
+    assert!(std::process::Command::new("mkfifo").arg(&list).status().unwrap().success());
+    let mut advance = shop.command(["plan", "advance", "customer_portal", "--reason", "it's fine"]);
+    let advance =
+        advance.args(["--yes", "--count-for", "list"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let advance = advance.spawn().unwrap();
+    // It has decided by the time that it reads the list.
+    let write = std::fs::OpenOptions::new().write(true).open(&list).unwrap();
+    shop.run(["plan", "advance", "customer_portal", "--reason", "fine"]).exits(0);
+    std::io::Write::write_all(&mut &write, b"1\n").unwrap();
+    drop(write);
+    let ran = crate::shop::ran(advance.wait_with_output().unwrap()).exits(1);
+    let line = "Type: flagstone plan advance customer_portal --stage=2 --reason 'it'\\''s fine'\n";
+    assert!(ran.err.ends_with(line), "{}", ran.err);
+    let again = ["plan", "advance", "customer_portal", "--stage=2", "--reason", "it's fine"];
+    assert!(shop.run(again).exits(0).out.contains("has entered stage 2 already"));
+}
