@@ -179,6 +179,11 @@ impl Refused {
     }
 }
 
+/// The reason that nothing can be sent to that endpoint, as far as its files tell.
+pub fn problem(store: &Store, endpoint: &Endpoint) -> Option<String> {
+    Way::find(store, endpoint).err()
+}
+
 impl Way {
     fn find(store: &Store, endpoint: &Endpoint) -> Result<Way, String> {
         let url = match (&endpoint.url, &endpoint.url_file) {

@@ -2,10 +2,10 @@
 
 use super::change;
 use crate::args::{Arguments, Notify};
-use crate::notify::deliver_due;
+use crate::notify::{self, deliver_due};
 use crate::output::{Cell, Exit, Failure, Outcome, Output, WARN};
 use crate::reminders::Reminders;
-use crate::{display, store_view};
+use crate::{display, identity, store_view};
 use flagstone::publish::Store;
 use serde_json::json;
 
@@ -48,15 +48,18 @@ fn status(store: &Store, output: &mut Output) -> Outcome {
         let waiting = unsent.changes.iter().filter(|change| endpoint.takes(change)).count();
         let pending = cursor.as_ref().and_then(|cursor| cursor.pending.clone());
         let dead = cursor.as_ref().map_or_else(Vec::new, |cursor| cursor.dead.clone());
-        let state = match (&cursor, &pending) {
-            (None, _) => Cell::of("nobody has sent to it yet"),
-            (Some(_), Some(pending)) => Cell::warn(format!(
+        // Others may not read the endpoint's files, and do not send.
+        let problem = identity::may_change(store).then(|| notify::problem(store, endpoint)).flatten();
+        let state = match (&problem, &cursor, &pending) {
+            (Some(problem), _, _) => Cell::warn(problem.as_str()),
+            (None, None, _) => Cell::of("nobody has sent to it yet"),
+            (None, Some(_), Some(pending)) => Cell::warn(format!(
                 "{}; tried {}, again {}",
                 display::plain(&pending.problem),
                 display::counted(pending.tries.into(), "time"),
                 display::at(pending.next)
             )),
-            (Some(_), None) => Cell::of("well"),
+            (None, Some(_), None) => Cell::of("well"),
         };
         rows.push(vec![
             Cell::of(name.as_str()),
@@ -73,7 +76,9 @@ fn status(store: &Store, output: &mut Output) -> Outcome {
                 name = name.as_str()
             ));
         }
-        endpoints.push(json!({ "endpoint": name.as_str(), "waiting": waiting, "cursor": cursor }));
+        endpoints.push(
+            json!({ "endpoint": name.as_str(), "waiting": waiting, "problem": problem, "cursor": cursor }),
+        );
     }
     output.table(&["ENDPOINT", "WAITING", "STATE", "GIVEN UP"], &rows);
     for line in lost {

@@ -341,3 +341,22 @@ fn a_secret_that_everybody_can_read_signs_nothing() {
     assert!(ran.out.contains("can be read by everybody"), "{}", ran.out);
     assert!(got.lock().unwrap().is_empty());
 }
+
+// "well", of an endpoint whose address could not be read.
+#[test]
+fn status_says_of_an_endpoint_that_its_files_cannot_be_read() {
+    let shop = listening(
+        r#""ops": {"url_file": "SECRET", "format": "slack"}, "signed": {"url": "http://127.0.0.1:9/", "secret_file": "SECRET"}"#,
+    );
+    let status = || shop.run(["notify", "--status"]).exits(0).out;
+    assert_eq!(status().matches(" well").count(), 2, "{}", status());
+    std::fs::remove_file(shop.directory.join("secret")).unwrap();
+    assert_eq!(
+        (status().matches(" well").count(), status().matches("No such file").count()),
+        (0, 2),
+        "{}",
+        status()
+    );
+    let json = shop.run(["notify", "--status", "--json"]).exits(0).json();
+    assert!(json["endpoints"][0]["problem"].as_str().unwrap().contains("No such file"), "{json}");
+}
