@@ -171,6 +171,25 @@ final class ConvertTest extends TestCase
         self::assertSame(2, $this->artisanCode('feature:convert config'));
     }
 
+    public function test_a_list_besides_a_switch_that_is_off_lets_in_nobody_else(): void
+    {
+        // The percentage was put back over the list's: on for everybody, though the switch is off.
+        $off = ['enabled' => false, 'percentage' => 100, 'companies' => [15]];
+        \config(['features' => ['off' => $off, 'on' => ['enabled' => true, 'percentage' => 25] + $off, 'none' => ['companies' => []] + $off, 'text' => ['companies' => '015'] + $off]]);
+        self::assertSame(0, $this->artisanCode('feature:convert config --lists=also --json'), $this->printed);
+        $rows = \json_decode($this->printed, true)['rows'];
+        self::assertSame(['0 % + 1 company', '25 % + 1 company', 'off', '0 % + 1 company'], \array_column($rows, 'becomes'));
+        self::assertContains('the list lets companies in besides the switch, which is off: on at 0 %', $rows[0]['notes']);
+        self::assertContains('015 is a text, and not the company 15', $rows[3]['notes']);
+        self::assertSame(0, $this->artisanCode('feature:publish', ['file' => "$this->folder/flags.json"]), $this->printed);
+        self::assertSame([15], \array_values($this->app->make('flagstone')->filter('off', \range(1, 200))));
+
+        self::assertSame(0, $this->artisanCode('feature:convert config --force --json'), $this->printed);
+        $rows = \json_decode($this->printed, true)['rows'];
+        self::assertSame(['off', '25 % + 1 company', 'off', 'off'], \array_column($rows, 'becomes'));
+        self::assertContains('off; the list waits for it. With --lists=also these would be in', $rows[0]['notes']);
+    }
+
     /** The service by hand: an override decides, then the switch, then the percentage. */
     private static function byHand(int|string $company, bool $on, int $percentage, array $overrides): bool
     {
@@ -273,13 +292,16 @@ final class ConvertTest extends TestCase
             $row('App\Features\NewEditor', 'App\Models\Company|1', 'true'),
         ]);
         self::assertSame(0, $this->artisanCode('feature:convert pennant --skip'), $this->printed);
-        self::assertStringContainsString('scopes that are no company: App\Models\Company|acme (1)', $this->printed);
+        self::assertStringContainsString('portal: scopes that are no company: App\Models\Company|acme (1)', $this->printed);
         self::assertSame([
             'App\Features\NewEditor' => ['enabled' => true, 'rollout' => ['percentage' => 0], 'companies' => ['allow' => [1]]],
             // A guest's stored value is nobody else's.
             'dark' => ['enabled' => true, 'rollout' => ['percentage' => 0], 'companies' => ['deny' => [7]]],
-            'portal' => ['enabled' => true, 'rollout' => ['percentage' => 0], 'companies' => ['allow' => [15], 'deny' => [16]]],
         ], $this->flags());
+        // Half a flag was imported: without the scope that was not understood.
+        DB::table('features')->where('scope', 'App\Models\Company|acme|eu')->delete();
+        self::assertSame(0, $this->artisanCode('feature:convert pennant'), $this->printed);
+        self::assertSame(['enabled' => true, 'rollout' => ['percentage' => 0], 'companies' => ['allow' => [15], 'deny' => [16]]], $this->flags()['portal']);
 
         DB::table('features')->insert([
             $row('portal', 'App\Models\User|15', 'true'),
@@ -289,13 +311,13 @@ final class ConvertTest extends TestCase
         ]);
         \unlink("$this->folder/flags.json");
         self::assertSame(1, $this->artisanCode('feature:convert pennant'));
-        self::assertStringContainsString('scopes that are no company: App\Models\User (2)', $this->printed);
+        self::assertStringContainsString('portal: scopes that are no company: App\Models\User (2)', $this->printed);
         self::assertStringContainsString('scopes that are no company: text or numbers (1)', $this->printed);
         self::assertStringContainsString('theme: values other than true and false (1)', $this->printed);
-        self::assertStringContainsString('5 cannot be taken over; nothing was written', $this->printed);
+        self::assertStringContainsString('4 cannot be taken over; nothing was written', $this->printed);
         self::assertFileDoesNotExist("$this->folder/flags.json");
         self::assertSame(1, $this->artisanCode('feature:convert', ['source' => 'pennant', '--company-class' => ['App\Models\User']]));
-        self::assertStringContainsString('scopes that are no company: App\Models\Company (3)', $this->printed);
+        self::assertStringContainsString('portal: scopes that are no company: App\Models\Company (2)', $this->printed);
 
         // As config/flagstone.php says what a scope is.
         $scopes = ['App\Models\Firm' => 'company', 'App\Models\User' => 'user:company_id', 'int' => 'company'];

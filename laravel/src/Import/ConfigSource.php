@@ -92,11 +92,6 @@ final class ConfigSource implements Source
         $flag = $found->flag($key, 'config/features.php');
         $flag->description = \is_string($fields['description'] ?? null) ? $fields['description'] : null;
         $flag->owner = \is_string($fields['owner'] ?? null) ? $fields['owner'] : null;
-        Pilots::set($flag, $on, \array_key_exists('companies', $fields) ? $companies : null, $this->lists);
-        if ($percentage !== null) {
-            $flag->percentage = $percentage;
-            $flag->crc32 = true;
-            $flag->notes = ['drawn by crc32($company) % 100, as code written by hand does'];
-        }
+        Pilots::set($flag, $on, \array_key_exists('companies', $fields) ? $companies : null, $this->lists, $percentage);
     }
 }

@@ -10,7 +10,7 @@ use RuntimeException;
 
 /**
  * Laravel Pennant's table of values stored by scope. Only true and false for companies can be imported; a user is not a company,
- * whatever the number.
+ * whatever the number. A flag with a row of anything else is left out as a whole.
  */
 final class PennantSource implements Source
 {
@@ -42,11 +42,13 @@ final class PennantSource implements Source
             $value = \json_decode(Value::text($row, 'value') ?? '');
             if (!\is_bool($value)) {
                 $found->refuse("$name: values other than true and false");
+                $found->leaveOut($name);
                 continue;
             }
             $company = $scope === self::NOBODY ? null : $this->company($scope);
             if ($company === false) {
-                $found->refuse('scopes that are no company: ' . self::kind($scope));
+                $found->refuse("$name: scopes that are no company: " . self::kind($scope));
+                $found->leaveOut($name);
                 continue;
             }
             $flag = $found->flag($name, $this->table);
@@ -67,7 +69,7 @@ final class PennantSource implements Source
             }
         }
 
-        return $found;
+        return $found->settle();
     }
 
     /** The company's key; false if the scope is something else. */

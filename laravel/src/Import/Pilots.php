@@ -14,15 +14,23 @@ final class Pilots
 {
     public const RULES = ['only', 'also'];
 
-    /** @param ?list<int|string> $companies null: there is no list */
-    public static function set(Flag $flag, ?bool $on, ?array $companies, string $rule): void
+    /**
+     * @param ?list<int|string> $companies null: there is no list
+     * @param int|float|null $percentage of those whom the switch lets in; null: the source has none
+     */
+    public static function set(Flag $flag, ?bool $on, ?array $companies, string $rule, int|float|null $percentage = null): void
     {
         $flag->enabled = $on ?? $flag->enabled;
+        $flag->percentage = $percentage;
         $flag->allow = $companies ?? [];
         foreach (\preg_grep('/^0\d+$/D', \array_filter($flag->allow, is_string(...))) ?: [] as $text) {
             $flag->notes[] = "$text is a text, and not the company " . (int) $text;
         }
-        if ($companies === null || $companies === [] && $rule === 'also') {
+        if ($percentage !== null) {
+            $flag->crc32 = true;
+            $flag->notes[] = 'drawn by crc32($company) % 100, as code written by hand does';
+        }
+        if ($companies === null || $companies === [] && ($rule === 'also' || $percentage !== null)) {
             return;
         }
         if ($companies === []) {
@@ -33,14 +41,16 @@ final class Pilots
         }
         if ($rule === 'also') {
             $flag->enabled = true;
-            $flag->percentage = $on === true ? 100 : 0;
-            $flag->notes[] = 'the list lets companies in besides the switch';
+            $flag->percentage = $on === true ? $percentage ?? 100 : 0;
+            $flag->notes[] = 'the list lets companies in besides the switch' . ($on === true ? '' : ', which is off: on at 0 %');
 
             return;
         }
-        $flag->percentage = 0;
-        $flag->notes[] = $on === true
-            ? 'the list is a pilot: on for these only; with --lists=also it would be on for everybody'
-            : 'off; the list waits for it. With --lists=also these would be in';
+        $flag->percentage ??= 0;
+        if ($on !== true) {
+            $flag->notes[] = 'off; the list waits for it. With --lists=also these would be in';
+        } elseif ($percentage === null) {
+            $flag->notes[] = 'the list is a pilot: on for these only; with --lists=also it would be on for everybody';
+        }
     }
 }
