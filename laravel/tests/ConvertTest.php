@@ -434,6 +434,19 @@ final class ConvertTest extends TestCase
         self::assertTrue(isset($this->flags()['without_the_command'], $this->flags()['another']));
     }
 
+    public function test_a_line_that_is_added_ends_as_the_lines_of_the_file(): void
+    {
+        // A file of CR LF lines got one that ended in LF.
+        $this->app->instance(Binary::class, new Binary('/nonexistent/flagstone'));
+        foreach (['{ "flags": {} }', "{\r\n  \"flags\": {}\r\n}\r\n", "{\r\n  \"flags\": {\r\n    \"a\": true\r\n  }\r\n}\r\n"] as $text) {
+            \file_put_contents("$this->folder/flags.json", $text);
+            self::assertSame(0, $this->artisanCode('feature:make another --owner=' . \str_repeat('x', 90)), $this->printed);
+            self::assertTrue(isset($this->flags()['another']));
+            $ends = \preg_match_all('/(?<!\r)\n/', (string) \file_get_contents("$this->folder/flags.json"));
+            self::assertSame(\str_contains($text, "\r") ? 0 : 5, $ends, $text);
+        }
+    }
+
     public function test_importing_again_follows_the_source(): void
     {
         $import = function (array $features): array {

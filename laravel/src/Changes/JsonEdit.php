@@ -41,20 +41,28 @@ final class JsonEdit extends JsonCursor
         if (isset($members[$key])) {
             [$from, $to] = $members[$key];
 
-            return \substr_replace($this->text, Json::text($flag, $this->indentAt($from), 0), $from, $to - $from);
+            return $this->with(Json::text($flag, $this->indentAt($from), 0), $from, $to - $from);
         }
         $name = (string) \json_encode($key, \JSON_UNESCAPED_SLASHES | \JSON_UNESCAPED_UNICODE) . ': ';
         if ($members === []) {
             $outer = $this->indentAt($begin);
 
-            return \substr_replace($this->text, "{\n$outer  $name" . Json::text($flag, "$outer  ", 0) . "\n$outer}", $begin, $this->at - $begin);
+            return $this->with("{\n$outer  $name" . Json::text($flag, "$outer  ", 0) . "\n$outer}", $begin, $this->at - $begin);
         }
         $last = \end($members)[1];
         $indent = $this->indentAt(\end($members)[0]);
         $isBroken = \str_contains(\substr($this->text, $begin, \end($members)[0] - $begin), "\n");
         $before = $isBroken ? ",\n$indent" : ', ';
 
-        return \substr_replace($this->text, $before . $name . Json::text($flag, $indent, 0), $last, 0);
+        return $this->with($before . $name . Json::text($flag, $indent, 0), $last, 0);
+    }
+
+    /** The text with another part, whose lines end as the first line does. */
+    private function with(string $part, int $at, int $length): string
+    {
+        $end = \preg_match('/\A[^\n]*\r\n/', $this->text) === 1 ? "\r\n" : "\n";
+
+        return \substr_replace($this->text, \str_replace("\n", $end, $part), $at, $length);
     }
 
     /**
