@@ -16,7 +16,7 @@ pub use values::Named;
 
 use crate::machines::encode;
 use crate::output::Failure;
-use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
+use clap::{Arg, ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use flagstone::audit::Actor;
 use flagstone::definition::nearest;
 use std::ffi::OsString;
@@ -291,6 +291,11 @@ fn read(typed: Vec<OsString>) -> Result<Arguments, clap::Error> {
     let relayed: Option<String> = matches.remove_one("relayed");
     refused_values::check(&mut command, &matches, relayed.is_some())?;
     Arguments::from_arg_matches(&matches).map(|arguments| Arguments { relayed, ..arguments })
+}
+
+/// What was typed, argument by argument, once [`parse`] has understood it.
+pub fn matches() -> Option<ArgMatches> {
+    command().arg(relayed()).try_get_matches_from(encode::decoded(std::env::args_os())).ok()
 }
 
 /// Reads the arguments of a request.

@@ -4,7 +4,7 @@
 
 use crate::args::{self, Arguments, Command, Guard};
 use crate::output::{Failure, Outcome, Output};
-use crate::{cmd, display, doctor, identity, privileged, signals, store_view};
+use crate::{agent, cmd, display, doctor, identity, privileged, signals, store_view};
 use rustix::fs::Mode;
 use rustix::process::{geteuid, umask};
 use std::convert::Infallible;
@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 /// Asks and changes: all that is needed in an emergency.
-pub const FLAGSTONE: Binary = Binary { name: "flagstone", ahead: |_, _| (), run: cmd::ask_or_change };
+pub const FLAGSTONE: Binary = Binary { name: "flagstone", ahead: |_, _| (), run: agent::ask_or_change };
 /// Runs beside a store, and speaks to other machines.
 pub const AGENT: Binary = Binary { name: "flagstone-agent", ahead: |_, _| (), run: cmd::serve };
 /// Looks at PHP, at its sources, and at a running application.

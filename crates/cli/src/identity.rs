@@ -161,7 +161,7 @@ fn sudo(account: &Account) -> String {
 }
 
 /// The store of the command; none for a command on files alone.
-fn store(arguments: &Arguments) -> Option<PathBuf> {
+pub fn store(arguments: &Arguments) -> Option<PathBuf> {
     let in_file = match &arguments.command {
         args::Command::Check(_)
         | args::Command::Add(_)

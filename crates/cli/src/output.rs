@@ -167,10 +167,10 @@ impl Output {
         }
     }
 
-    /// Output that is kept as the JSON answer to a request. Nobody is there to be asked.
-    pub fn collecting() -> Output {
+    /// Output that is kept as the answer to a request, as JSON or text. Nobody is there to be asked.
+    pub fn collecting(json: bool) -> Output {
         Output {
-            json: true,
+            json,
             colour: false,
             terminal: false,
             ascii: false,
@@ -186,7 +186,7 @@ impl Output {
         }
     }
 
-    /// The answer that was collected. Warnings are its member `warnings`.
+    /// The answer that was collected. Warnings are its member `warnings`, lines of text its member `text`.
     pub fn collected(self, outcome: Outcome) -> Collected {
         let (code, is_failure) = (code(&outcome), outcome.is_err());
         let written = match self.stdout.into_inner() {
@@ -196,13 +196,17 @@ impl Output {
         let verbatim = self.verbatim && !is_failure;
         let mut document: serde_json::Value = match outcome {
             Ok(_) if verbatim => serde_json::Value::Null,
-            Ok(_) => serde_json::from_slice(&written).unwrap_or_default(),
+            Ok(_) if self.json => serde_json::from_slice(&written).unwrap_or_default(),
+            Ok(_) => serde_json::json!({}),
             Err(failure) => {
                 let mut document = self.details;
                 document.insert("error".to_owned(), failure.text().into());
                 document.into()
             }
         };
+        if let Some(members) = document.as_object_mut().filter(|_| !self.json) {
+            members.insert("text".to_owned(), String::from_utf8_lossy(&written).into());
+        }
         if let (Some(warnings), Some(members)) =
             (self.warnings.filter(|warnings| !warnings.is_empty()), document.as_object_mut())
         {

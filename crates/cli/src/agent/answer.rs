@@ -38,13 +38,13 @@ impl Reply {
 }
 
 /// Runs the command of a route. `view` is what workers see of the store.
-pub fn run(route: &Route, typed: Typed, asking: Actor, view: Option<&View>) -> Reply {
+pub fn run(route: &Route, typed: Typed, asking: Actor, view: Option<&View>, is_text: bool) -> Reply {
     let Typed { arguments, text, part, flag } = typed;
     let arguments = match args::of_request(arguments, asking) {
-        Ok(arguments) => arguments,
+        Ok(arguments) => Arguments { json: !is_text, ..arguments },
         Err(problem) => return Reply::refusal(422, problem),
     };
-    let mut output = Output::collecting();
+    let mut output = Output::collecting(!is_text);
     let outcome = match route.source {
         Source::Buckets => buckets(&arguments, &text, &mut output),
         _ => inputs::with_text(text, || cmd::ask_or_change(&arguments, &mut output)),

@@ -1,6 +1,7 @@
 //! The agent's API: HTTP and JSON on a Unix socket, for whoever is not the store's owner. `docs/api.md` is for its users.
 
 mod answer;
+mod client;
 mod limits;
 #[cfg(test)]
 mod openapi;
@@ -10,6 +11,7 @@ mod routes;
 mod server;
 mod socket;
 
+pub use client::ask_or_change;
 pub use server::{Agent, MadeSocket};
 use std::io;
 use std::sync::Arc;

@@ -21,6 +21,9 @@ enum Given {
     Json(Box<RawValue>),
 }
 
+/// The header that asks for the lines that the command prints to a person, with the value `text`.
+pub const OUTPUT: &str = "flagstone-output";
+
 /// The parameters of a request by their names.
 #[derive(Default)]
 pub struct Parameters(BTreeMap<String, Given>);

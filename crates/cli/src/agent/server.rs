@@ -6,7 +6,7 @@
 use super::answer::{self, Reply};
 use super::limits::{Connection, Limits, MAX_READS, MAX_RUNNING_CHANGES, MAX_RUNNING_EMERGENCIES};
 use super::peer;
-use super::request::{Misunderstood, Parameters, Typed, segments};
+use super::request::{Misunderstood, OUTPUT, Parameters, Typed, segments};
 use super::routes::{Holder, Method, Route, Source, Work, of_path};
 use super::socket::Socket;
 use crate::output::Output;
@@ -42,7 +42,7 @@ const MAX_HEADERS: usize = 64;
 /// The longest body, in bytes.
 const MAX_BODY: usize = 1 << 20;
 /// The longest body with a text of its own, in bytes: definitions, or a list of companies.
-const MAX_TEXT_BODY: usize = 16 << 20;
+pub const MAX_TEXT_BODY: usize = 16 << 20;
 /// Timeout for a request's head, and again for its body.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// Timeout for other requests that run.
@@ -59,6 +59,8 @@ const RETRY: Duration = Duration::from_secs(5);
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// The header that names the person who asks, as a claim.
 const PERSON: &str = "flagstone-person";
+/// The header with the command's exit code.
+pub const EXIT: &str = "flagstone-exit";
 
 /// The agent, as all its connections share it.
 pub struct Agent {
@@ -301,6 +303,7 @@ impl Agent {
         parameters.add_path(path);
         let header = request.headers().get(PERSON);
         let mut person = header.map(|name| String::from_utf8_lossy(name.as_bytes()).into_owned());
+        let is_text = request.headers().get(OUTPUT).is_some_and(|value| value == "text");
         let mut counted = None;
         match route.method {
             Method::Get => parameters.add_query(request.uri().query().unwrap_or_default()).map_err(wrong)?,
@@ -316,7 +319,7 @@ impl Agent {
             }
         }
         let typed = Typed::of(route, parameters, &self.directory, &self.memory).map_err(wrong)?;
-        Ok(Understood { typed, person, counted })
+        Ok(Understood { typed, person, is_text, counted })
     }
 
     async fn body(
@@ -366,7 +369,7 @@ impl Agent {
         };
         let (agent, uid) = (Arc::clone(self), asker.uid);
         let ran = spawn_blocking(move || {
-            let Understood { typed, person, counted } = understood;
+            let Understood { typed, person, is_text, counted } = understood;
             // A client that went away leaves its command to its end, and its place taken until then.
             let _until_done = (turn, counted);
             let _changing = is_change.then(|| Changing::begin(&agent));
@@ -374,7 +377,7 @@ impl Agent {
             let view = agent.view();
             let by = actor.to_string();
             let what = route.path.replace("{flag}", typed.flag.as_deref().unwrap_or_default());
-            let reply = answer::run(route, typed, actor, view.as_deref());
+            let reply = answer::run(route, typed, actor, view.as_deref(), is_text);
             if route.needs_owner() {
                 let (what, by) = (display::plain(&what), display::plain(&by));
                 locked(&agent.log).line(format!("{what} by {by}: {}", reply.status));
@@ -490,6 +493,8 @@ struct Understood {
     typed: Typed,
     /// The person that it names.
     person: Option<String>,
+    /// True if lines of text are asked for.
+    is_text: bool,
     counted: Option<super::limits::Body>,
 }
 
@@ -540,7 +545,7 @@ fn respond(reply: Reply, token: Option<(u64, u64)>) -> Answer {
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert("flagstone-version", HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
-    headers.insert("flagstone-exit", HeaderValue::from(u16::from(reply.code)));
+    headers.insert(EXIT, HeaderValue::from(u16::from(reply.code)));
     if let Some((generation, _)) = token {
         headers.insert("flagstone-generation", HeaderValue::from(generation));
     }

@@ -4,7 +4,7 @@
 //! socket's place is a dead agent's, and is replaced.
 
 use crate::display::plain;
-use flagstone::publish::{AgentConfig, Store};
+use flagstone::publish::{AgentConfig, Config, Store};
 use rustix::fs::{
     Access, AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, accessat, chmodat, flock, fstat, openat,
     statat, unlinkat,
@@ -15,7 +15,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Component, Path, PathBuf};
 
 /// The directory for sockets of a machine's agents.
@@ -43,7 +43,7 @@ impl Socket {
         let path = match &config.socket {
             Some(path) => path.clone(),
             None => match directory(Path::new(RUN)).is_ok_and(|run| is_writable(&run)) {
-                true => Path::new(RUN).join(format!("{}.sock", store.id())),
+                true => in_run(store),
                 false => store.directory().join(IN_STORE),
             },
         };
@@ -77,6 +77,28 @@ impl Socket {
         listener.set_nonblocking(true).map_err(io)?;
         Ok(Socket { listener, path: path.unwrap_or_default(), _lock: None })
     }
+}
+
+/// The path in the directory of the machine's agents.
+fn in_run(store: &Store) -> PathBuf {
+    Path::new(RUN).join(format!("{}.sock", store.id()))
+}
+
+/// Connects to the socket of that store's agent, whoever serves it; none where nobody takes this user's connections.
+pub fn connect(store: &Store) -> Option<UnixStream> {
+    // The owner's config, of which this user takes nothing else: who serves the socket is looked at then.
+    let text = store.config_text().ok().flatten();
+    let config = text.and_then(|text| Config::parse("config.json", &text).ok());
+    let paths = match config.and_then(|config| config.agent.socket) {
+        Some(path) => vec![path],
+        None => vec![in_run(store), store.directory().join(IN_STORE)],
+    };
+    paths.into_iter().find_map(|path| {
+        // By the directory's descriptor, as the socket was made.
+        let folder = openat(CWD, path.parent()?, PASS, Mode::empty()).ok()?;
+        let name = path.file_name()?.to_string_lossy().into_owned();
+        UnixStream::connect(format!("/proc/self/fd/{}/{name}", folder.as_raw_fd())).ok()
+    })
 }
 
 /// Opens a directory in which only root and this process's user can make names, and no link leads to it.

@@ -114,7 +114,7 @@ fn typed(companies: &[CompanyId]) -> Result<Vec<CompanyId>, Failure> {
 }
 
 /// Returns the typed companies, and those of the file.
-fn named(command: &Companies) -> Result<Vec<CompanyId>, Failure> {
+pub fn named(command: &Companies) -> Result<Vec<CompanyId>, Failure> {
     let mut companies = typed(&command.companies)?;
     if let Some(path) = &command.from_file {
         let name = store_view::file_name(path);

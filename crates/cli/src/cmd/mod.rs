@@ -9,7 +9,7 @@ mod config;
 mod diff;
 mod doctor;
 mod drift;
-mod edit;
+pub mod edit;
 mod experiment;
 mod explain;
 mod export;

@@ -26,12 +26,12 @@ pub struct User {
 
 pub const ROOT: User = User { uid: 0, group: 0 };
 
-fn user(uid: u32) -> User {
+pub fn user(uid: u32) -> User {
     User { uid, group: uid }
 }
 
 /// Runs as that user, in a thread that ends as such.
-fn acting<R: Send>(user: User, act: impl FnOnce() -> R + Send) -> R {
+pub fn acting<R: Send>(user: User, act: impl FnOnce() -> R + Send) -> R {
     use rustix::process::{Gid, Uid};
     use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
     thread::scope(|scope| {

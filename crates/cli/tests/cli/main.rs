@@ -1,6 +1,7 @@
 //! The command, driven as a user would.
 
 mod api;
+mod asked_agent;
 mod asks;
 mod bad_input;
 mod binaries;
