@@ -338,6 +338,43 @@ final class ToggleTest extends TestCase
         self::assertStringNotContainsString("Type the environment's name", $this->printed);
     }
 
+    /** A user who may not write the store was refused although its agent would have stopped everything. */
+    public function test_a_user_who_may_not_write_the_store_stops_and_kills_by_its_agent(): void
+    {
+        $folder = $this->application("FLAGSTONE_STORE=$this->store\n");
+        \file_put_contents("$this->store/config.json", '{"agent": {"policy": {"stop": [33], "kill": [33]}}}');
+        \mkdir("$folder/memory");
+        \chown("$folder/bootstrap/cache", 33);
+        // Other users pass the directory of all tests.
+        \chmod((string) \getenv('FLAGSTONE_TEST_DIR'), 0711);
+        $agent = \proc_open(
+            [\getenv('FLAGSTONE_BIN') . '-agent', 'run', '--no-guard', "--store=$this->store", "--memory=$folder/memory"],
+            [1 => ['file', "$folder/log", 'a'], 2 => ['file', "$folder/log", 'a']],
+            $pipes,
+        );
+        self::assertIsResource($agent);
+        try {
+            $end = \hrtime(true) + 60_000_000_000;
+            while (!\file_exists("$this->store/agent.sock") && \hrtime(true) < $end) {
+                \usleep(10_000);
+            }
+            \file_put_contents("$folder/typed", "testing\n");
+            \file_put_contents("$folder/user.php", '<?php $line = array_map(escapeshellarg(...), [PHP_BINARY, __DIR__ . "/artisan", ...array_slice($argv, 1)]);
+                passthru("setpriv --reuid=33 --regid=33 --clear-groups " . implode(" ", $line) . " <" . __DIR__ . "/typed 2>&1", $code); exit($code);');
+            $typed = fn (string ...$arguments): int => $this->toggle($arguments, ['FLAGSTONE_STORE' => null], $folder, "$folder/user.php");
+            self::assertSame(0, $typed('feature:kill', 'dark_mode', '--reason=slow', '--actor=Alice'), $this->printed);
+            self::assertStringContainsString('killed dark_mode', $this->printed);
+            self::assertSame(0, $typed('feature:stop-all', '--reason=fire'), $this->printed);
+            self::assertSame(1, $typed('feature:rollout', 'dark_mode', '5', '--no-interaction', '--yes'), $this->printed);
+            self::assertStringContainsString('no right to change', $this->printed);
+        } finally {
+            \proc_terminate($agent, 9);
+            \proc_close($agent);
+        }
+        self::assertSame(0, $this->artisanCode('feature:history'));
+        self::assertStringContainsString('Alice, claimed (www-data@', $this->printed);
+    }
+
     /** `config:cache` in a shell with another application's FLAGSTONE_STORE has the web answer from that store, and nothing said so. */
     public function test_a_cached_configuration_with_another_store_than_dotenv_is_found(): void
     {

@@ -79,6 +79,16 @@ final class Changer
         return $this->flagstone->driver()->name() === 'file';
     }
 
+    /** True if the store may have an agent, which changes it for users who may not write it. */
+    public function hasAgent(): bool
+    {
+        $store = (string) $this->directory();
+        $config = \json_decode((string) @\file_get_contents("$store/config.json"), true);
+        $named = \is_array($config) && \is_array($config['agent'] ?? null) ? $config['agent']['socket'] ?? null : null;
+
+        return \is_string($named) ? @\file_exists($named) : @\file_exists("$store/agent.sock") || (@\glob('/run/flagstone/*.sock') ?: []) !== [];
+    }
+
     /** True if a store can be asked and changed from here. */
     public function hasCommand(): bool
     {

@@ -30,7 +30,7 @@ final class StopAllCommand extends FlagCommand
         // A change that could be meant for either of two stores is refused anyway.
         if (!$this->isSure() && !$changer->isFile() && $changer->otherStore() === null) {
             $head = "{$changer->directory()}/head";
-            if (@\is_file($head) && !@\is_writable($head)) {
+            if (@\is_file($head) && !@\is_writable($head) && !$changer->hasAgent()) {
                 return $this->finish(Result::unknown("cannot write $head; nothing was changed. Run it as the store's owner: sudo -u OWNER php artisan feature:stop-all …;"
                     . ' to stop only the machines that the store\'s config declares, add --yes'));
             }
