@@ -42,7 +42,7 @@ impl Socket {
     pub fn listen(store: &Store, config: &AgentConfig) -> Result<Socket, String> {
         let path = match &config.socket {
             Some(path) => path.clone(),
-            None => match directory(Path::new(RUN)).is_ok_and(|run| is_writable(&run)) {
+            None => match directory(Path::new(RUN), false).is_ok_and(|run| is_writable(&run)) {
                 true => in_run(store),
                 false => store.directory().join(IN_STORE),
             },
@@ -51,7 +51,7 @@ impl Socket {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(failed("expected a name in a directory".to_owned()));
         };
-        let folder = directory(parent).map_err(failed)?;
+        let folder = directory(parent, parent == store.directory()).map_err(failed)?;
         let name = name.to_string_lossy();
         let lock = lock(&folder, &format!("{name}.lock")).map_err(failed)?;
         replace_dead(&folder, &name).map_err(failed)?;
@@ -101,12 +101,15 @@ pub fn connect(store: &Store) -> Option<UnixStream> {
     })
 }
 
-/// Opens a directory in which only root and this process's user can make names, and no link leads to it.
-fn directory(path: &Path) -> Result<File, String> {
+/// Opens a directory in which only root and this process's user can make names, and no link leads to it. The way to a store was judged when
+/// that was opened, and may lead through a directory that everybody can write, such as an `emptyDir`.
+fn directory(path: &Path, is_store: bool) -> Result<File, String> {
     let mut at = PathBuf::from("/");
     let mut folder = File::from(openat(CWD, "/", PASS, Mode::empty()).map_err(|error| error.to_string())?);
     for part in path.components() {
-        judge(&folder, &at, false)?;
+        if !is_store {
+            judge(&folder, &at, false)?;
+        }
         match part {
             Component::RootDir | Component::CurDir => continue,
             Component::Normal(name) => {

@@ -9,6 +9,7 @@ mod blind;
 mod changes;
 mod company_history;
 mod completions;
+mod containers;
 mod counted;
 mod dependents;
 mod doctor;
