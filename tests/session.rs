@@ -244,6 +244,22 @@ fn the_instant_of_a_request_stays_and_that_of_a_long_lived_process_moves_by_its_
 }
 
 #[test]
+fn the_instant_stays_within_a_mark() {
+    // A step of a schedule came in the middle of a job, so that its two halves had two answers.
+    let (_directory, path, _store) = shop();
+    let mut console = console(&path);
+    let mark = console.mark_begin(1);
+    let began = console.instant();
+    pass(&mut console, 5 * SECOND);
+    assert_eq!(console.instant(), began);
+    console.mark_end(Status::Done, Some(mark.token), || Status::Done);
+    assert_eq!(console.instant(), began + 5_000_000);
+    pass(&mut console, SECOND / 2);
+    console.mark_begin(1);
+    assert_eq!(console.instant(), began + 5_500_000, "the next one begins with its own");
+}
+
+#[test]
 fn kills_reach_through_a_mark_and_content_does_not() {
     let (_directory, path, store) = shop();
     let mut console = console(&path);

@@ -246,6 +246,7 @@ final class Process
         $before = self::generation();
         self::pin();
         self::$held = null;
+        self::$now = self::clock();
         self::advanceToNewest();
         if (self::$isLongLived && self::marks()->holds((int) \hrtime(true))) {
             self::hold();
@@ -421,26 +422,25 @@ final class Process
             self::$servesRequests = \PHP_SAPI === 'frankenphp';
             self::$pinned = true;
             self::isAnotherRequest();
+            self::$now = self::clock();
             self::advanceToNewest();
 
             return;
         }
         if (self::$isLongLived) {
             if (\hrtime(true) - self::$checkedAt >= \min(self::$refresh ?: self::SWITCHES_NANOSECONDS, self::SWITCHES_NANOSECONDS)) {
-                $now = self::$now;
-                $stays = self::staysAtItsContent();
-                if ($stays) {
+                if (self::staysAtItsContent()) {
                     self::hold();
+                } elseif (!self::marks()->holds((int) \hrtime(true))) {
+                    self::$now = self::clock();
                 }
                 self::advanceToNewest();
-                if ($stays) {
-                    self::$now = $now;
-                }
             }
         } elseif (self::$servesRequests && self::isAnotherRequest()) {
             self::$named = null;
             self::$file = null;
             self::$overrides = null;
+            self::$now = self::clock();
             self::advanceToNewest();
         }
     }
@@ -464,7 +464,6 @@ final class Process
     private static function advanceToNewest(): void
     {
         self::$checkedAt = (int) \hrtime(true);
-        self::$now = self::clock();
         try {
             self::withoutWarnings(static function (): void {
                 if (self::choose()) {

@@ -293,12 +293,14 @@ impl<H: Host> Session<H> {
         self.notices.push(line);
     }
 
-    /// The request's instant, in microseconds since 1970. In a long-lived process it moves on at the refresh interval.
+    /// The request's instant, in microseconds since 1970. In a long-lived process it moves on at the refresh interval, but not within a
+    /// request that the application marked.
     #[inline]
     pub fn instant(&mut self) -> i64 {
         if self.long_lived && self.host.settings().refresh_ms > 0 {
             let now = self.host.wall_clock();
-            if now.abs_diff(self.now) >= self.host.settings().refresh_ms * 1000 {
+            let is_over = now.abs_diff(self.now) >= self.host.settings().refresh_ms * 1000;
+            if is_over && !self.counting.is_within_mark(self.host.coarse_ms()) {
                 self.now = now;
             }
         }

@@ -109,6 +109,31 @@ final class FileTest extends TestCase
         Process::useFile(null);
     }
 
+    public function test_the_instant_stays_within_a_mark_and_when_a_file_or_store_is_named(): void
+    {
+        // A step of a schedule came in the middle of a job, so that its two halves had two answers.
+        $process = new ReflectionClass(Process::class);
+        $askAfterALook = static function () use ($process): int {
+            $process->setStaticPropertyValue('checkedAt', 0);
+            $process->setStaticPropertyValue('movedAt', 0);
+            feature_enabled('portal');
+
+            return $process->getStaticPropertyValue('now');
+        };
+        $token = flagstone_request_begin();
+        $process->setStaticPropertyValue('now', 1);
+        self::assertSame(1, $askAfterALook());
+        Process::useFile(self::definitions(['flags' => ['portal' => true]]));
+        self::assertSame(1, $askAfterALook(), 'a file is named');
+        flagstone_request_end(200, $token);
+        $before = Process::clock();
+        self::assertSame(true, $askAfterALook() >= $before, 'the request is over');
+        $process->setStaticPropertyValue('now', 1);
+        flagstone_request_end(200, flagstone_request_begin());
+        self::assertSame(true, $process->getStaticPropertyValue('now') >= $before, 'the next one begins with its own');
+        Process::useFile(null);
+    }
+
     public function test_the_generation_that_is_told_is_the_one_that_answers(): void
     {
         $file = self::definitions(['flags' => ['portal' => true]]);
