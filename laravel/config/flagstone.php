@@ -125,7 +125,7 @@ return [
      *     App\Models\User::class => 'user:company_id'      a user; that attribute names the company
      *     App\Models\Site::class => App\SiteScope::class   a class; its __invoke($site) returns a company or a Subject
      *
-     * For any other scope a flag is off, and the log says so.
+     * For any other scope a flag is off, and the log says so. A question without a scope is for the company that asks, as everywhere.
      */
     'pennant' => [
         'scopes' => [],

@@ -7,9 +7,11 @@ namespace Flagstone\Laravel\Tests;
 use Flagstone\Laravel\Facades\Flagstone;
 use Flagstone\Laravel\Pennant\FlagstoneDriver;
 use Flagstone\Laravel\Pennant\ManagedExternally;
+use Flagstone\Laravel\Pennant\PennantStore;
 use Flagstone\Laravel\Subject\Subject;
 use Flagstone\Laravel\Testing\Variant;
 use Flagstone\Laravel\Tests\Support\Firm;
+use Flagstone\Laravel\Tests\Support\Member;
 use Flagstone\Laravel\Tests\Support\User;
 use Illuminate\Foundation\Application;
 use Illuminate\Log\Events\MessageLogged;
@@ -27,6 +29,7 @@ final class PennantTest extends TestCase
         return ['pennant' => ['scopes' => [
             Firm::class => 'company',
             User::class => 'user:company_id',
+            Member::class => 'user:firm_id',
             \ArrayObject::class => Support\SiteScope::class,
             'string' => 'company',
         ]]];
@@ -42,6 +45,7 @@ final class PennantTest extends TestCase
             }
         }
         $app->singleton(FeatureManager::class);
+        $app->make('config')->set('pennant.default', 'flagstone');
     }
 
     protected function setUp(): void
@@ -75,6 +79,44 @@ final class PennantTest extends TestCase
         }
         $this->assertTrue($this->pennant->get('plan', $company));
         $this->assertTrue($this->pennant->get('everyone', null));
+    }
+
+    public function test_a_question_without_a_scope_is_for_whoever_is_asking(): void
+    {
+        // In a job or in actingFor() it was asked for no company, or for the signed-in user's, so that a denied company got the feature.
+        $manager = $this->app->make(FeatureManager::class);
+        $asked = fn (): array => [$manager->active('portal'), Flagstone::enabled('portal')];
+        $this->assertSame([false, false], $asked());
+        $this->assertSame([true, true], Flagstone::actingFor(15, $asked));
+        $this->assertTrue(Flagstone::actingFor(15, fn (): bool => $this->pennant->get('portal', null)));
+
+        $user = $this->user(15);
+        $this->actingAs($user);
+        $this->assertSame([true, true], $asked());
+        $this->assertSame([false, false], Flagstone::actingFor(16, $asked));
+        $this->assertTrue(Flagstone::actingFor(16, fn (): bool => $this->pennant->get('portal', $user)), 'as Feature::for() names it');
+
+        $this->actingAs(new Member(['id' => 1, 'firm_id' => 15]));
+        $this->assertTrue($manager->active('portal'), 'only pennant.scopes knows its company');
+        $this->assertFalse(Flagstone::actingFor(16, fn (): bool => $manager->active('portal')));
+    }
+
+    public function test_what_is_no_flag_and_an_applications_own_scope_are_asked_as_by_pennant(): void
+    {
+        $manager = $this->app->make(FeatureManager::class);
+        $user = $this->user(15);
+        $this->actingAs($user);
+        $scopes = [];
+        $this->pennant->define('legacy', function (mixed $scope) use (&$scopes): bool {
+            return ($scopes[] = $scope) !== null;
+        });
+        $this->assertTrue(Flagstone::actingFor(16, fn (): bool => $manager->active('legacy')));
+        $this->assertSame([$user], $scopes, 'the very user, with what was loaded of it');
+
+        $manager->resolveScopeUsing(fn (): string => 'acme');
+        $this->assertTrue(Flagstone::actingFor(16, fn (): bool => $manager->active('portal')));
+        (new PennantStore())->register($manager, $this->app);
+        $this->assertTrue(Flagstone::actingFor(16, fn (): bool => $manager->active('portal')));
     }
 
     public function test_any_other_scope_is_off_and_logged_and_never_a_companys_id(): void

@@ -76,7 +76,7 @@ class FlagstoneDriver implements Driver
         $others = [];
         foreach ($features as $feature => $scopes) {
             if ($this->fallback->store() !== null && \is_array($scopes) && $scopes !== [] && !$this->names->has((string) $feature)) {
-                $others[$feature] = $scopes;
+                $others[$feature] = \array_map($this->scopes->original(...), $scopes);
             }
         }
         $fallen = $others === [] ? [] : $this->fallback->store()?->getAll($others) ?? [];
@@ -107,7 +107,7 @@ class FlagstoneDriver implements Driver
             }
         }
         if (!$this->names->has($feature)) {
-            return $this->fallBack($feature, $scope);
+            return $this->fallBack($feature, $this->scopes->original($scope));
         }
         if ($subject === null && $this->names->problem($feature) === null) {
             $this->warnings->unknownScope($feature, $scope);
@@ -122,7 +122,7 @@ class FlagstoneDriver implements Driver
     public function set(string $feature, mixed $scope, mixed $value): void
     {
         $this->other($feature, fn (): ManagedExternally => ManagedExternally::set($feature, $this->scopes->subject($scope)?->company, $value))
-            ->set($feature, $scope, $value);
+            ->set($feature, $this->scopes->original($scope), $value);
     }
 
     /** @throws ManagedExternally */
@@ -135,7 +135,7 @@ class FlagstoneDriver implements Driver
     public function delete(string $feature, mixed $scope): void
     {
         $this->other($feature, fn (): ManagedExternally => ManagedExternally::delete($feature, $this->scopes->subject($scope)?->company))
-            ->delete($feature, $scope);
+            ->delete($feature, $this->scopes->original($scope));
     }
 
     /**

@@ -33,7 +33,9 @@ final class PennantStore
             $config->set('pennant.stores.flagstone', ['driver' => 'flagstone']);
         }
         $settings = Config::of($app);
-        $manager->extend('flagstone', $this->maker($settings->map('pennant.scopes'), $settings->text('pennant.fallback')));
+        $default = new DefaultScope();
+        $default->register($manager);
+        $manager->extend('flagstone', $this->maker($settings->map('pennant.scopes'), $default, $settings->text('pennant.fallback')));
     }
 
     /** @return list<string> names of the stores in config/pennant.php that have this driver */
@@ -50,11 +52,11 @@ final class PennantStore
      *
      * @param array<array-key, string> $scopes
      */
-    private function maker(array $scopes, ?string $fallback): Closure
+    private function maker(array $scopes, DefaultScope $default, ?string $fallback): Closure
     {
         $drivers = self::DRIVERS;
 
-        return function (Application $app) use ($scopes, $fallback, $drivers): FlagstoneDriver {
+        return function (Application $app) use ($scopes, $default, $fallback, $drivers): FlagstoneDriver {
             foreach ($drivers as $contract => $driver) {
                 if (\interface_exists($contract)) {
                     $flagstone = $app->make(Flagstone::class);
@@ -62,7 +64,7 @@ final class PennantStore
                     return new $driver(
                         $flagstone,
                         new FlagNames($flagstone),
-                        new Scopes($app, $scopes),
+                        new Scopes($app, $scopes, $default),
                         $app->make(Warnings::class),
                         new Fallback($this, PennantStore::names($app), $fallback),
                     );

@@ -9,6 +9,7 @@ use Flagstone\Laravel\Subject\Company;
 use Flagstone\Laravel\Subject\Context;
 use Flagstone\Laravel\Subject\Resolvers\UserResolver;
 use Flagstone\Laravel\Subject\Subject;
+use Flagstone\Laravel\Subject\Subjects;
 use Illuminate\Contracts\Container\Container;
 use ReflectionMethod;
 
@@ -21,20 +22,38 @@ use ReflectionMethod;
 final class Scopes
 {
     /** @param array<array-key, string> $scopes by class, or "int" or "string": company, user:ATTRIBUTE, or a class */
-    public function __construct(private readonly Container $container, private readonly array $scopes)
+    public function __construct(private readonly Container $container, private readonly array $scopes, private readonly DefaultScope $default)
     {
     }
 
+    /** The scope as Pennant's own definitions and stores take it. */
+    public function original(mixed $scope): mixed
+    {
+        return $this->default->original($scope) ?? $scope;
+    }
+
     /**
-     * The scope's subject; null if its meaning is not configured. No scope at all asks for no company.
+     * The scope's subject; null if its meaning is not configured. A question without a scope is for the current subject, or if that is
+     * not known for the signed-in user as a scope.
      *
      * @throws InvalidSetting for a configuration that is not valid
      */
     public function subject(mixed $scope): ?Subject
     {
-        if ($scope === null || $scope instanceof Subject) {
-            return $scope ?? new Subject();
+        if ($scope instanceof Subject) {
+            return $scope;
         }
+        $user = $this->default->original($scope);
+        if ($scope !== null && $user === null) {
+            return $this->named($scope);
+        }
+        $current = $this->container->make(Subjects::class)->current();
+
+        return $user === null || $current->problem() === null ? $current : $this->named($user) ?? $current;
+    }
+
+    private function named(mixed $scope): ?Subject
+    {
         foreach ($this->scopes as $type => $what) {
             if (\is_object($scope) ? $scope instanceof $type : \get_debug_type($scope) === $type) {
                 return $this->as($what, $scope, (string) $type);

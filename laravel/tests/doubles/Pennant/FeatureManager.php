@@ -25,6 +25,22 @@ final class FeatureManager
         return $this;
     }
 
+    /** @var ?callable */
+    private $defaultScopeResolver = null;
+
+    public function resolveScopeUsing(callable $resolver): void
+    {
+        $this->defaultScopeResolver = $resolver;
+    }
+
+    /** As Pennant asks where no scope is named. */
+    public function active(string $feature, string $store = 'flagstone'): bool
+    {
+        $scope = $this->defaultScopeResolver !== null ? ($this->defaultScopeResolver)($store) : $this->container['auth']->guard()->user();
+
+        return $this->store($store)->get($feature, $scope) !== false;
+    }
+
     /** @var array<string, object> */
     private array $stores = [];
 
