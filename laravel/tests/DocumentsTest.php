@@ -251,7 +251,8 @@ final class DocumentsTest extends TestCase
             'Flagstone::fake([...], otherwise: true)' => fn (): bool => Flagstone::for(16)->enabled('checkout'),
         ];
         $elsewhere = [
-            // Composer's, and those of an application's own code.
+            // Composer's, Pennant's, which PennantTest runs, and those of an application's own code.
+            "Feature::active('customer_portal')", 'Feature::for($user)',
             'uses(WithFeatures::class)', '$schedule->command(…)', 'config("features.$name")', 'crc32($id) % 100', 'crc32($company) % 100 < $percentage',
             "for('')",
         ];
