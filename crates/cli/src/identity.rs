@@ -43,6 +43,7 @@ pub fn assume(arguments: &Arguments, ahead: fn(&Arguments, &Path)) -> Result<(),
     if !geteuid().is_root() {
         return Ok(());
     }
+    store_view::machines_store();
     let Some(store) = store(arguments) else { return Ok(()) };
     // Nothing of the store is read. A store that is missing or no directory is reported when it is opened.
     let Ok(directory) = openat(CWD, &store, PASS, Mode::empty()).map(File::from) else { return Ok(()) };

@@ -14,7 +14,7 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The file that names this machine's store, if nothing else names one.
 pub const DEFAULT_STORE: &str = "/etc/flagstone/store";
@@ -42,8 +42,14 @@ pub fn directory(arguments: &Arguments) -> Result<PathBuf, Failure> {
 fn unnamed() -> Result<Option<PathBuf>, String> {
     match std::env::var_os("FLAGSTONE_STORE").filter(|directory| !directory.is_empty()) {
         Some(directory) => Ok(Some(directory.into())),
-        None => default_store(Path::new(DEFAULT_STORE), 0),
+        None => machines_store().clone(),
     }
+}
+
+/// The store that the machine's file names. It is root's file: root reads it before it becomes a store's owner, and once.
+pub fn machines_store() -> &'static Result<Option<PathBuf>, String> {
+    static FOUND: OnceLock<Result<Option<PathBuf>, String>> = OnceLock::new();
+    FOUND.get_or_init(|| default_store(Path::new(DEFAULT_STORE), 0))
 }
 
 /// The store of `--store`, if a line without it would reach another one.
@@ -54,7 +60,7 @@ pub fn named(arguments: &Arguments) -> Option<&Path> {
 /// What names another store than this one for lines without `--store`, and that store.
 pub fn other_default(store: &Path) -> Option<(&'static str, PathBuf)> {
     let variable = std::env::var_os("FLAGSTONE_STORE").filter(|directory| !directory.is_empty());
-    let file = default_store(Path::new(DEFAULT_STORE), 0).ok().flatten();
+    let file = machines_store().clone().ok().flatten();
     let named = [("FLAGSTONE_STORE", variable.map(PathBuf::from)), (DEFAULT_STORE, file)];
     let is_other = |path: &PathBuf| path.canonicalize().map_or(true, |path| path != store);
     named.into_iter().find_map(|(name, path)| Some((name, path.filter(is_other)?)))
@@ -65,6 +71,9 @@ fn default_store(path: &Path, owner: u32) -> Result<Option<PathBuf>, String> {
     let file = match open_plain(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            return Err(format!("{error}; type: sudo chmod go+rX /etc/flagstone {DEFAULT_STORE}"));
+        }
         Err(error) => return Err(error.to_string()),
     };
     let found = file.metadata().map_err(|error| error.to_string())?;
@@ -87,7 +96,7 @@ pub fn may_name_default() -> Result<(), String> {
              command says what to type"
         ));
     }
-    match default_store(Path::new(DEFAULT_STORE), 0) {
+    match machines_store() {
         Ok(None) => Ok(()),
         Ok(Some(named)) => Err(format!(
             "{DEFAULT_STORE} names {} already; to name another, first type: rm {DEFAULT_STORE}",
@@ -97,11 +106,13 @@ pub fn may_name_default() -> Result<(), String> {
     }
 }
 
-/// The line for root to name it, if no store is named.
+/// The line for root to name it, if no store was named. Every user can read what it makes, under any umask.
 pub fn naming_default(directory: &Path) -> Option<String> {
-    let none = matches!(default_store(Path::new(DEFAULT_STORE), 0), Ok(None));
     let directory = display::argument(&directory.to_string_lossy()).into_owned();
-    none.then(|| format!("sudo mkdir -p /etc/flagstone && echo {directory} | sudo tee {DEFAULT_STORE}"))
+    let line = format!(
+        "sudo install -d -m 0755 /etc/flagstone && echo {directory} | sudo install -m 0644 /dev/stdin {DEFAULT_STORE}"
+    );
+    matches!(machines_store(), Ok(None)).then_some(line)
 }
 
 /// Names the machine's store, readable by every user.

@@ -73,7 +73,7 @@ pub fn run(arguments: &Arguments, command: &Init, output: &mut Output) -> Outcom
             store_view::DEFAULT_STORE
         ));
     }
-    if let Some(line) = store_view::naming_default(store.directory()) {
+    if let Some(line) = store_view::naming_default(store.directory()).filter(|_| !named) {
         output.line(format!("name it as this machine's store, for commands that name none, with: {line}"));
     }
     output.json(&json!({

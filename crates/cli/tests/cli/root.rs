@@ -569,6 +569,33 @@ fn init_names_the_machines_store_where_root_says_so() {
     assert!(!shop.directory.join("home/shop").exists());
 }
 
+// Under umask 077, the line that `init` printed made a file that only root could read: no line of another user's without --store worked,
+// nor root's in another user's store, `kill` included.
+#[test]
+fn the_machines_store_is_found_whatever_umask_root_has() {
+    let shop = Shop::passable();
+    shop.write("flags.json", FLAGS);
+    std::fs::create_dir(shop.directory.join("home")).unwrap();
+    chown(shop.directory.join("home"), Some(OWNER), None).unwrap();
+    let owner = format!("setpriv --reuid {OWNER} --regid {OWNER} --clear-groups flagstone");
+    let init = format!("{owner} init home/shop --environment production");
+    let printed =
+        with_own_etc(&shop, &format!("{init} && {owner} publish flags.json --store home/shop")).exits(0);
+    let line = printed.out.lines().find_map(|line| line.split_once("none, with: ")).unwrap().1;
+    with_own_etc(&shop, &format!("umask 077; {}", line.replace("sudo ", ""))).exits(0);
+    let stranger = format!("setpriv --reuid {STRANGER} --regid {STRANGER} --clear-groups flagstone status");
+    with_own_etc(&shop, &stranger).exits(0);
+
+    chmod(&shop.directory.join("etc/flagstone"), 0o700);
+    chmod(&shop.directory.join("etc/flagstone/store"), 0o600);
+    let ran = with_own_etc(&shop, "flagstone kill search --reason slow").exits(0);
+    assert!(ran.out.contains("killed search"), "{} {}", ran.out, ran.err);
+    let ran = with_own_etc(&shop, &stranger).exits(2);
+    let line = ran.err.trim().split_once("type: sudo ").unwrap_or_else(|| panic!("{}", ran.err)).1;
+    with_own_etc(&shop, line).exits(0);
+    with_own_etc(&shop, &stranger).exits(0);
+}
+
 /// A check of doctor, after a line of a shell and with this store named, where `/etc` is a copy.
 fn check_with_own_etc(shop: &Shop, line: &str, store: &str, check: &str) -> serde_json::Value {
     let line = format!("{line} FLAGSTONE_STORE={store} flagstone doctor --php ./php --json");
