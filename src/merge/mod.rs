@@ -77,12 +77,12 @@ pub fn merge(
             return Err(ChoiceError::Managed { flag: flag.to_owned() }.into());
         }
     }
-    if options.older.is_none() && !options.lossy {
-        orphans::not_lossy(running, file)?;
-    }
     let before = running;
     let renamed = renamed(running, file, options.older.is_some(), &asked);
     let running = &*renamed.running;
+    if options.older.is_none() && !options.lossy {
+        orphans::not_lossy(running, file)?;
+    }
     let mut merged = Merged { older_than: options.older.clone(), ..Merged::default() };
     let mut silent = Vec::new();
     for (key, says) in file.flags.iter().filter(|(key, _)| !renamed.former.contains(*key)) {

@@ -36,7 +36,8 @@ impl Merged {
     }
 }
 
-/// Refuses a file that lacks more than half of the running flags, flags orphaned before not counted.
+/// Refuses a file that lacks more than half of the running flags, flags orphaned before not counted. Renamed flags run under the file's
+/// keys by now.
 pub(super) fn not_lossy(running: &Definitions, file: &Definitions) -> Result<(), MergeError> {
     let in_file = running.flags.iter().filter(|(_, flag)| flag.state.orphaned.is_none());
     let (mut count, mut missing) = (0, 0);

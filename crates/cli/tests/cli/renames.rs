@@ -212,3 +212,15 @@ fn what_looks_like_a_rename_without_was_is_told() {
     store.publish(&flag("new", ""), &["--yes"]).exits(0);
     assert_eq!(store.run(["ask", "new", "--company", "5", "--json"]).json()["enabled"], json!(true));
 }
+
+// "the file lacks 2 of the 3 flags that run", of a file that renamed them.
+#[test]
+fn a_file_that_renames_most_flags_lacks_none() {
+    let store = Renamed::new();
+    let renamed =
+        flag("new", "old").replace("\"other\": true", "\"another\": {\"was\": \"other\", \"enabled\": true}");
+    store.publish(&renamed, &[]).exits(0).says("another: called other until now");
+    // Renamed once more, from the first key; the others are gone.
+    let ran = store.publish(r#""newest": {"was": "old", "enabled": true}"#, &[]).exits(1);
+    ran.says("the file lacks 2 of the 3 flags that run");
+}
