@@ -162,43 +162,85 @@ final class ActingTest extends TestCase
         self::assertNull(Flagstone::subject()->company);
     }
 
+    /**
+     * After a temporary switch the company that was there before it was asked for, not the one that the closure acts for.
+     *
+     * @dataProvider sources
+     * @param \Closure(?int): void $become
+     */
+    #[DataProvider('sources')]
+    public function test_a_tenant_or_a_user_that_is_put_back_sets_nothing(string $subject, \Closure $become): void
+    {
+        $isOwn = $subject === Support\AlwaysLatest::class;
+        $this->subjects($isOwn ? Support\SpatieCompany::class : $subject);
+        (new TenantListeners())->register($this->app);
+        $become = $isOwn ? Support\SpatieTenant::makeCurrent(...) : $become;
+        $company = static fn (): int|string|null => Flagstone::subject()->company;
+        $become(7);
+        self::assertSame([42, 15, 3, 42, 20, 42], Flagstone::actingFor(42, static function () use ($become, $company): array {
+            $seen = [$company()];
+            $become(15);
+            $seen[] = $company();
+            $seen[] = Flagstone::actingFor(3, static function () use ($become, $company): int|string|null {
+                $become(16);
+                $become(15);
+
+                return $company();
+            });
+            $become(7);
+            $seen[] = $company();
+            // What is set inside another closure counts there alone.
+            Flagstone::actingFor(3, static fn () => $become(16));
+            $become(20);
+            $seen[] = $company();
+            $become(7);
+
+            return [...$seen, $company()];
+        }));
+        self::assertSame(7, $company());
+    }
+
+    public function test_what_an_application_says_itself_is_asked_for(): void
+    {
+        $user = $this->user(1);
+        Auth::setUser($user);
+        self::assertSame(2, Flagstone::actingFor(42, static function () use ($user): mixed {
+            $user->company_id = 2;
+            Flagstone::forgetSubject();
+
+            return Flagstone::subject()->company;
+        }));
+    }
+
     public function test_looking_up_who_is_signed_in_all_along_sets_nothing(): void
     {
-        $this->app->make('auth')->provider('one', fn () => new class implements \Illuminate\Contracts\Auth\UserProvider {
-            public function retrieveById($identifier)
-            {
-                return new User(['id' => 7, 'company_id' => 1]);
-            }
-
-            public function retrieveByToken($identifier, $token)
-            {
-                return null;
-            }
-
-            public function updateRememberToken(\Illuminate\Contracts\Auth\Authenticatable $user, $token)
-            {
-            }
-
-            public function retrieveByCredentials(array $credentials)
-            {
-                return null;
-            }
-
-            public function validateCredentials(\Illuminate\Contracts\Auth\Authenticatable $user, array $credentials)
-            {
-                return false;
-            }
-
-            public function rehashPasswordIfRequired(\Illuminate\Contracts\Auth\Authenticatable $user, array $credentials, bool $force = false)
-            {
-            }
-        });
+        $this->app->make('auth')->provider('one', static fn () => new Support\SessionUsers());
         \config(['auth.providers.users' => ['driver' => 'one']]);
         Route::get('/acts', static fn () => [
             Flagstone::actingFor(15, static fn () => [Auth::user()?->getAuthIdentifier(), Flagstone::subject()->company]), Flagstone::subject()->company,
         ])->middleware('web');
         $name = 'login_web_' . \sha1(\Illuminate\Auth\SessionGuard::class);
-        $this->withSession([$name => 7])->get('/acts')->assertExactJson([[7, 15], 1]);
+        $this->withSession([$name => 7])->get('/acts')->assertExactJson([[7, 15], 7]);
+    }
+
+    public function test_a_user_who_signs_in_again_sets_nothing(): void
+    {
+        $this->startSession();
+        $this->app->make('auth')->provider('one', static fn () => new Support\SessionUsers());
+        \config(['auth.providers.users' => ['driver' => 'one']]);
+        Auth::loginUsingId(7);
+        // Known by the session alone.
+        Auth::forgetGuards();
+        self::assertSame([15, 42, 42], Flagstone::actingFor(42, static function (): array {
+            $signedIn = Auth::user();
+            Auth::loginUsingId(15);
+            $seen = [Flagstone::subject()->company];
+            Auth::login($signedIn);
+            $seen[] = Flagstone::subject()->company;
+            Auth::login(clone $signedIn);
+
+            return [...$seen, Flagstone::subject()->company];
+        }));
     }
 
     public function test_another_source_than_the_one_that_finds_the_company_sets_nothing(): void
@@ -392,16 +434,7 @@ final class ActingTest extends TestCase
 
     private function createBatches(): void
     {
-        \config(['queue.batching' => ['database' => 'sqlite', 'table' => 'job_batches']]);
-        Schema::create('job_batches', static function ($table): void {
-            $table->string('id')->primary();
-            $table->string('name');
-            foreach (['total_jobs', 'pending_jobs', 'failed_jobs', 'created_at', 'cancelled_at', 'finished_at'] as $count) {
-                $table->integer($count)->nullable();
-            }
-            $table->text('failed_job_ids');
-            $table->text('options')->nullable();
-        });
+        Support\JobsTable::createBatches();
         \config(['queue.connections.database' => ['driver' => 'database', 'table' => 'jobs', 'queue' => 'default', 'retry_after' => 90]]);
         Support\JobsTable::create();
     }

@@ -53,6 +53,13 @@ final class Listeners
             }
             SafeCall::or(null, static fn () => self::container()->make(JobSubject::class)->begin($event->job));
         });
+        // After all listeners of that name, whenever they were added: they restore the dispatcher's tenant and user.
+        $events->listen(JobProcessing::class . '*', static function (string $name, array $payload): void {
+            $event = $payload[0] ?? null;
+            if ($event instanceof JobProcessing) {
+                SafeCall::or(null, static fn () => self::container()->make(JobSubject::class)->start($event->job));
+            }
+        });
         // A job may fail itself and go on; the event of its end comes later.
         $events->listen(JobFailed::class, static function (JobFailed $event): void {
             SafeCall::or(null, static fn () => self::container()->make(Pin::class)->fails(self::name($event->job)));

@@ -105,6 +105,23 @@ final class AuthState
         return $isOther || !self::isFound($this->guard, $this->user);
     }
 
+    /**
+     * True if the default guard has the user that it had before, who belongs to the same company.
+     *
+     * @param Closure(object): mixed $company of a user
+     */
+    public function isBack(self $before, Closure $company): bool
+    {
+        return $this->resolver === $before->resolver && $this->guard === $before->guard && self::isSame($this->user, $before->user)
+            && ($this->user === $before->user || $company($this->user) === $company($before->user));
+    }
+
+    /** The users known before, and those of a guard that knew none. */
+    public function withFound(self $now): self
+    {
+        return $this->user === null || $this->guard !== $now->guard ? $now : $this;
+    }
+
     /** True if both are one user, even as two objects. */
     public static function isSame(?object $one, ?object $other): bool
     {

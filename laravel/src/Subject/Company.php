@@ -67,6 +67,12 @@ final class Company
         ));
     }
 
+    /** True if both are one company, even as two objects; null is one of its own. */
+    public static function isSame(mixed $one, mixed $other): bool
+    {
+        return $one === $other || $one !== null && $other !== null && (string) self::key($one) === (string) self::key($other);
+    }
+
     /**
      * The key of a model. An unsaved one without a key is refused: no company at all would pass every list of denied ones.
      *

@@ -80,7 +80,15 @@ final class JobSubject
         $payload = $job->payload();
         // A sync job without a subject is part of the code that dispatched it. Any other has none, whatever user an earlier job signed in.
         if (isset($payload[self::KEY]) || !$job instanceof SyncJob) {
-            $this->running[$job] = $this->subjects->begin(self::carriedIn($payload));
+            $this->running[$job] = $this->subjects->begin(self::carriedIn($payload), false);
+        }
+    }
+
+    /** Ends the preparation of the job's surroundings: a tenant that becomes current from now on is set inside the job. */
+    public function start(Job $job): void
+    {
+        if (isset($this->running[$job])) {
+            $this->subjects->start($this->running[$job]);
         }
     }
 

@@ -41,11 +41,19 @@ final class Subjects
     /** True if the subject may depend on the signed-in user. */
     private readonly bool $readsUsers;
 
+    /** @var list<TenantResolver> those whose tenant the subject may depend on */
+    private readonly array $tenants;
+
     /** @param list<SubjectResolver> $resolvers the first that finds a company wins */
     public function __construct(private readonly array $resolvers)
     {
         $this->later = new Later($this);
-        $this->readsUsers = \array_filter($resolvers, static fn (SubjectResolver $resolver): bool => \in_array(Source::of($resolver), [Source::USER, Source::ANY], true)) !== [];
+        $sources = \array_map(Source::of(...), $resolvers);
+        $this->readsUsers = \array_intersect([Source::USER, Source::ANY], $sources) !== [];
+        // A class of the application may depend on any tenant.
+        $this->tenants = \in_array(Source::ANY, $sources, true)
+            ? [TenantResolver::tenancy(), TenantResolver::spatie(), TenantResolver::filament()]
+            : \array_values(\array_filter($resolvers, static fn (SubjectResolver $resolver): bool => $resolver instanceof TenantResolver && !$resolver->isHeader()));
     }
 
     public function current(): Subject
@@ -179,7 +187,7 @@ final class Subjects
 
     /**
      * Looks up the subject again at the next question: the user or the tenant has changed. Inside a closure that acts for a subject
-     * this holds until the closure ends.
+     * this holds until the closure ends, or the old one is put back.
      *
      * @param string ...$sources changed sources, by Source's names; none: nothing that a closure did not begin with
      */
@@ -189,10 +197,14 @@ final class Subjects
         if ($app->resolved('request')) {
             $app->make('request')->attributes->remove(self::KEPT);
         }
-        $acting = $sources !== [] ? $this->innermost(false) : null;
-        if ($acting !== null) {
-            $acting->changed += \array_fill_keys($sources, true);
+        $acting = $this->innermost(false);
+        if ($acting?->tenants === null) {
+            return;
         }
+        if ($sources === []) {
+            $this->noteUser($acting);
+        }
+        $acting->changed += \array_fill_keys($sources, true);
     }
 
     /**
@@ -221,14 +233,22 @@ final class Subjects
         }
     }
 
-    /** Asks every question of this fiber for this subject, from here to the end of the returned object. */
-    public function begin(Subject $subject): Acting
+    /**
+     * Asks every question of this fiber for this subject, from here to the end of the returned object.
+     *
+     * @param bool $starts false if start() is called later
+     */
+    public function begin(Subject $subject, bool $starts = true): Acting
     {
         $around = $this->innermost(false);
         if ($around !== null) {
             $this->noteUser($around);
+            $this->forgetPutBack($around);
         }
-        $acting = new Acting($subject, Later::waiting(), Later::deferred(), Later::afterCommit(), $this->readsUsers ? AuthState::now() : null);
+        $acting = new Acting($subject, Later::waiting(), Later::deferred(), Later::afterCommit());
+        if ($starts) {
+            $this->start($acting);
+        }
         $fiber = Fiber::getCurrent();
         if ($fiber === null) {
             $this->acting[] = $acting;
@@ -240,6 +260,18 @@ final class Subjects
         return $acting;
     }
 
+    /** From here on, another user or tenant than the current one is asked for. */
+    public function start(Acting $acting): void
+    {
+        $acting->start($this->currentTenants(), $this->readsUsers ? AuthState::now() : null);
+    }
+
+    /** @return list<mixed> */
+    private function currentTenants(): array
+    {
+        return \array_map(static fn (TenantResolver $resolver): mixed => $resolver->current(), $this->tenants);
+    }
+
     public function end(Acting $acting): void
     {
         $others = static fn (Acting $other): bool => $other !== $acting;
@@ -248,8 +280,8 @@ final class Subjects
             $this->fibers[$fiber] = \array_values(\array_filter($running, $others));
         }
         // A user who signed in inside was asked for until now, and does not count in the code around it.
-        $around = $this->readsUsers ? $this->innermost(false) : null;
-        if ($around !== null) {
+        $around = $this->innermost(false);
+        if ($around?->auth !== null) {
             $around->auth = AuthState::now();
         }
         $this->later->bind($acting);
@@ -281,11 +313,35 @@ final class Subjects
             $around = $this->around[$fiber] ??= $innermost ?? false;
             if ($around !== ($innermost ?? false)) {
                 return $this->strayed ??= new Acting(Subject::unknown('a fiber that began within one actingFor(), or outside of any, is resumed within another.'
-                    . ' Call actingFor() within the fiber'), 0, 0, [], null);
+                    . ' Call actingFor() within the fiber'), 0, 0, []);
             }
         }
 
         return $innermost;
+    }
+
+    /** Drops the sources whose tenant or user of the start was put back. */
+    private function forgetPutBack(Acting $acting): void
+    {
+        // An application that calls forgetSubject() may have changed anything.
+        if (isset($acting->changed[Source::REQUEST])) {
+            return;
+        }
+        if (isset($acting->changed[Source::TENANT])
+            && !\in_array(false, \array_map(Company::isSame(...), $this->currentTenants(), $acting->tenants ?? []), true)) {
+            unset($acting->changed[Source::TENANT]);
+        }
+        if (isset($acting->changed[Source::USER], $acting->auth, $acting->users) && $acting->auth->isBack($acting->users, $this->companies(...))) {
+            unset($acting->changed[Source::USER]);
+        }
+    }
+
+    /** @return array<int, int|string|null> a user's companies, by each resolver of users */
+    private function companies(object $user): array
+    {
+        $resolvers = \array_filter($this->resolvers, static fn (SubjectResolver $resolver): bool => $resolver instanceof UserResolver);
+
+        return \array_map(static fn (UserResolver $resolver): int|string|null => $resolver->key($user), $resolvers);
     }
 
     /** Notes a change of the user by a guard that dispatches no event. */
@@ -297,6 +353,8 @@ final class Subjects
         $now = AuthState::now();
         if ($now->isSetSince($acting->auth)) {
             $acting->changed[Source::USER] = true;
+        } elseif (!isset($acting->changed[Source::USER])) {
+            $acting->users = $acting->users?->withFound($now);
         }
         $acting->auth = $now;
     }
@@ -310,6 +368,9 @@ final class Subjects
     private function subjectNow(Acting $acting, ?Request $request): Subject
     {
         $this->noteUser($acting);
+        if ($acting->changed !== []) {
+            $this->forgetPutBack($acting);
+        }
         if ($acting->changed === []) {
             return $acting->subject;
         }

@@ -31,4 +31,18 @@ final class JobsTable
             $table->unsignedInteger('created_at');
         });
     }
+
+    public static function createBatches(): void
+    {
+        \config(['queue.batching' => ['database' => 'sqlite', 'table' => 'job_batches']]);
+        Schema::create('job_batches', static function ($table): void {
+            $table->string('id')->primary();
+            $table->string('name');
+            foreach (['total_jobs', 'pending_jobs', 'failed_jobs', 'created_at', 'cancelled_at', 'finished_at'] as $count) {
+                $table->integer($count)->nullable();
+            }
+            $table->text('failed_job_ids');
+            $table->text('options')->nullable();
+        });
+    }
 }

@@ -82,6 +82,12 @@ final class TenantResolver implements SubjectResolver
         return new self(static fn (Request $request): mixed => $request->headers->get($name), null, null, $name);
     }
 
+    /** The tenant of a package, which no request decides. */
+    public function current(): mixed
+    {
+        return ($this->tenant)(new Request());
+    }
+
     public function resolve(Request $request): ?Subject
     {
         $tenant = ($this->tenant)($request);
