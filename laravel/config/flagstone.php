@@ -1,7 +1,7 @@
 <?php
 
-// A blank value, such as `FLAGSTONE_DRIVER=` in .env, counts as absent; an unknown one is an error that lists the known ones, and so
-// is true or false where a text belongs.
+// A blank value, such as `FLAGSTONE_DRIVER=` in .env, counts as absent, and a blank variable of the environment leaves it to .env; an
+// unknown value is an error that lists the known ones, and so is true or false where a text belongs.
 return [
 
     /*

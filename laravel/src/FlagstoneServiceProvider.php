@@ -81,6 +81,7 @@ final class FlagstoneServiceProvider extends ServiceProvider
         if (\array_diff_key(self::KEYS, self::config($this->app)) !== []) {
             $this->mergeConfigFrom(__DIR__ . '/../config/flagstone.php', 'flagstone');
         }
+        DotenvFile::fill($this->app, self::config($this->app));
 
         $this->app->singleton(Drivers::class, static fn (Application $app): Drivers => new Drivers(
             $app,

@@ -296,6 +296,43 @@ final class ToggleTest extends TestCase
         self::assertSame($before, $heads(), 'neither store was changed');
     }
 
+    /** A blank FLAGSTONE_STORE of the environment hid the store of .env: a kill reached an old store at the default place, and said "killed". */
+    public function test_a_blank_variable_of_the_environment_leaves_dotenv_its_settings(): void
+    {
+        \preg_match_all("/env\\('(FLAGSTONE_\\w+)'/", (string) \file_get_contents(__DIR__ . '/../config/flagstone.php'), $names);
+        self::assertCount(9, $names[1], 'DotenvFile has them all');
+        $binary = (string) \getenv('FLAGSTONE_BIN');
+        $folder = $this->application("FLAGSTONE_STORE=$this->store\nFLAGSTONE_DRIVER=store\nFLAGSTONE_ENVIRONMENT=testing\nFLAGSTONE_BINARY=$binary\nFLAGSTONE_UNKNOWN=throw\n"
+            . "FLAGSTONE_SLACK_WEBHOOK=\"https://slack\"\nFLAGSTONE_HEALTH_PATH=up\nFLAGSTONE_METRICS_PATH=true\nFLAGSTONE_MONITORING_TOKEN=secret\n");
+        \mkdir("$folder/storage/flagstone", 0755);
+        Store::initialize("$folder/storage/flagstone");
+        $show = <<<'PHP'
+            <?php
+            require __DIR__ . '/vendor/autoload.php';
+            $app = require __DIR__ . '/bootstrap/app.php';
+            $app->make(Flagstone\Laravel\Tests\Support\HttpKernel::class)->bootstrap();
+            echo json_encode(['flagstone' => array_filter(config('flagstone'), 'is_string'), 'routes' => config('flagstone.routes')]);
+            PHP;
+        \file_put_contents("$folder/web.php", $show);
+        foreach ([' ', ''] as $blank) {
+            $environment = \array_fill_keys($names[1], $blank);
+            self::assertSame(0, $this->toggle([], $environment, $folder, "$folder/web.php"), $this->printed);
+            $read = (array) \json_decode($this->printed, true);
+            $expected = ['driver' => 'store', 'store' => $this->store, 'environment' => 'testing', 'binary' => $binary, 'unknown' => 'throw'];
+            self::assertSame($expected, \array_intersect_key($read['flagstone'], $expected));
+            self::assertSame(['health' => 'up', 'metrics' => true, 'token' => 'secret'], \array_intersect_key($read['routes'], ['health' => 0, 'metrics' => 0, 'token' => 0]));
+        }
+        self::assertSame(0, $this->toggle(['feature:kill', 'dark_mode', '--reason=it burns'], $environment, $folder, "$folder/artisan"), $this->printed);
+        self::assertStringStartsWith("store: $this->store\n", $this->printed);
+        self::assertSame(0, $this->toggle(['feature:settings'], $environment, $folder, "$folder/artisan"), $this->printed);
+        self::assertStringContainsString($this->store, $this->printed);
+        self::assertStringNotContainsString('names the store', $this->printed);
+        // Where .env has none either, the default place is meant.
+        \file_put_contents("$folder/.env", "FLAGSTONE_STORE=\"\" # none\n");
+        self::assertSame(0, $this->toggle(['feature:settings'], $environment, $folder, "$folder/artisan"), $this->printed);
+        self::assertStringContainsString("$folder/storage/flagstone", $this->printed);
+    }
+
     public function test_a_store_that_the_environment_names_alone_is_changed(): void
     {
         \symlink($this->store, $link = Store::unused('link'));

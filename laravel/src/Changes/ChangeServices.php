@@ -4,14 +4,8 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Changes;
 
-use Dotenv\Dotenv;
-use Dotenv\Exception\ExceptionInterface;
-use Dotenv\Repository\Adapter\ArrayAdapter;
-use Dotenv\Repository\Adapter\EnvConstAdapter;
-use Dotenv\Repository\Adapter\PutenvAdapter;
-use Dotenv\Repository\Adapter\ServerConstAdapter;
-use Dotenv\Repository\RepositoryBuilder;
 use Flagstone\Laravel\Config;
+use Flagstone\Laravel\DotenvFile;
 use Flagstone\Laravel\Flagstone;
 use Illuminate\Contracts\Foundation\Application;
 use Illuminate\Support\Env;
@@ -53,7 +47,7 @@ final class ChangeServices
     {
         $isCached = $app->configurationIsCached();
         // In a web request that store is meant which answers there.
-        $dotenv = $app->runningInConsole() && $app instanceof \Illuminate\Foundation\Application ? self::dotenv($app, $isCached) : [];
+        $dotenv = $app->runningInConsole() && $app instanceof \Illuminate\Foundation\Application ? DotenvFile::values($app, $isCached) : [];
 
         return new StoreNames(
             $configured,
@@ -61,21 +55,6 @@ final class ChangeServices
             self::path($app, $dotenv[self::STORE] ?? null),
             $isCached,
         );
-    }
-
-    /** @return array<string, ?string> the values of .env, read as Laravel does where the configuration is not cached */
-    private static function dotenv(\Illuminate\Foundation\Application $app, bool $isCached): array
-    {
-        $file = $app->environmentFile();
-        // Laravel has chosen the environment's own file already, but beside a cached configuration.
-        $own = $isCached ? "$file." . Env::get('APP_ENV') : $file;
-        $values = RepositoryBuilder::createWithNoAdapters()
-            ->addReader(ServerConstAdapter::class)->addReader(EnvConstAdapter::class)->addReader(PutenvAdapter::class)->addAdapter(ArrayAdapter::class)->make();
-        try {
-            return Dotenv::create($values, $app->environmentPath(), @\is_file("{$app->environmentPath()}/$own") ? $own : $file)->safeLoad();
-        } catch (ExceptionInterface) {
-            return [];
-        }
     }
 
     private static function path(Application $app, ?string $store): ?string
