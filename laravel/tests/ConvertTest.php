@@ -496,7 +496,7 @@ final class ConvertTest extends TestCase
         $this->dotenv("FEATURE_NEWUI=true\nFEATURE_NEWUI_TEST_COMPANIES=\nFEATURE_X=true\nFEATURE_X_ROLLOUT=10\nFEATURE_newEditor=true\nFEATURE_MAX_USERS=1\n");
         self::assertSame(1, $this->artisanCode('feature:convert env --json'));
         $refused = \implode("\n", \array_keys(\json_decode($this->printed, true)['refused']));
-        foreach (['FEATURE_X_ROLLOUT is "10"', 'FEATURE_X goes with FEATURE_X_ROLLOUT', 'FEATURE_newEditor: expected a name of capital letters'] as $text) {
+        foreach (['FEATURE_X_ROLLOUT is "10"', '.env:3: FEATURE_X goes with .env:4: FEATURE_X_ROLLOUT', 'FEATURE_newEditor: expected a name of capital letters'] as $text) {
             self::assertStringContainsString($text, $refused);
         }
         self::assertSame(0, $this->artisanCode('feature:convert env --skip'), $this->printed);
@@ -595,18 +595,61 @@ final class ConvertTest extends TestCase
         self::assertStringContainsString("none.env\", expected a .env file", $this->printed);
     }
 
-    public function test_a_percentage_beside_a_switch_is_no_switch(): void
+    /**
+     * Blank, 0 and 1 were read as switches of other flags, and the switch as on for everybody.
+     *
+     * @return array<string, array{string, string, string}> a name's ending, its value, and what it is
+     */
+    public static function conditions(): array
     {
-        foreach (['PERCENTAGE=1', 'ROLLOUT=0', 'ROLLOUT_PERCENTAGE=', 'PCT=1'] as $line) {
-            $this->dotenv("FEATURE_X=true\nFEATURE_X_$line\n");
-            self::assertSame(1, $this->artisanCode('feature:convert env'), $line);
-            self::assertStringContainsString('is a percentage, expected a switch', $this->printed);
-            self::assertSame(0, $this->artisanCode('feature:convert env --skip --json'));
-            self::assertSame([], \json_decode($this->printed, true)['rows'], $line);
+        $all = [];
+        foreach (['PERCENTAGE=1', 'ROLLOUT=0', 'ROLLOUT=true', 'ROLLOUT_PERCENTAGE=', 'PCT=1'] as $line) {
+            $all[$line] = [...\explode('=', $line), 'a percentage'];
         }
-        $this->dotenv("FEATURE_X=true\nFEATURE_X_ROLLOUT=true\nFEATURE_Y_ROLLOUT=1\n");
+        $lists = ['COMPANIES=', 'COMPANIES=1', 'ALLOWED_COMPANIES=1', 'TEST_COMPANY=1', 'TEST_COMPANY_IDS=', 'DISABLED_COMPANIES=1', 'TENANTS=0', 'TENANT_ID=1', 'ALLOWED_TEST_COMPANIES=15'];
+        foreach ($lists as $line) {
+            $all[$line] = [...\explode('=', $line), 'a list of companies'];
+        }
+
+        return $all;
+    }
+
+    /** @dataProvider conditions */
+    #[\PHPUnit\Framework\Attributes\DataProvider('conditions')]
+    public function test_what_says_for_whom_a_switch_is_on_is_no_switch(string $ending, string $value, string $what): void
+    {
+        $this->dotenv("FEATURE_X=true\nFEATURE_X_$ending=$value\nFEATURE_Y=true\n");
+        \config(['features' => ['x' => true, 'x_' . \strtolower($ending) => $value, 'y' => true]]);
+        foreach (['env' => '.env:1: FEATURE_X goes with ', 'config' => 'features.x goes with features.x_'] as $source => $with) {
+            self::assertSame(1, $this->artisanCode("feature:convert $source"), $this->printed);
+            self::assertStringContainsString("is $what, expected a switch", $this->printed);
+            self::assertStringContainsString($with, $this->printed);
+            self::assertSame(0, $this->artisanCode("feature:convert $source --skip --json"));
+            self::assertSame(['y'], \array_column(\json_decode($this->printed, true)['rows'], 'flag'));
+            \unlink("$this->folder/flags.json");
+        }
+    }
+
+    public function test_what_is_beside_no_switch_is_a_switch(): void
+    {
+        $this->dotenv("FEATURE_X=true\nFEATURE_Y_ROLLOUT=1\nFEATURE_SHOW_COMPANIES=true\nFEATURE_XYZ_IDS=0\n");
         self::assertSame(0, $this->artisanCode('feature:convert env'), $this->printed);
-        self::assertSame(['x', 'x_rollout', 'y_rollout'], \array_keys($this->flags()));
+        self::assertSame(['show_companies', 'x', 'xyz_ids', 'y_rollout'], \array_keys($this->flags()));
+        \config(['features' => ['checkout' => true, 'checkoutPercentage' => 0, 'pilot' => true, 'pilot-companies' => '', 'show' => ['enabled' => true, 'companies' => [1]]]]);
+        self::assertSame(0, $this->artisanCode('feature:convert config --skip --json'), $this->printed);
+        self::assertSame(['show'], \array_column(\json_decode($this->printed, true)['rows'], 'flag'));
+    }
+
+    /** phpdotenv drops such a line and all below it without a word. */
+    public function test_a_quote_of_dotenv_without_an_end_is_refused_with_its_line(): void
+    {
+        $this->dotenv("FEATURE_A=true\nFEATURE_BETA=true\n\nFEATURE_BETA_TEST_COMPANIES=\"15,42\nexport FEATURE_C=true\n");
+        self::assertSame(1, $this->artisanCode('feature:convert env'));
+        foreach (['.env:4: FEATURE_BETA_TEST_COMPANIES is not read: a quote', '.env:5: FEATURE_C is not read'] as $text) {
+            self::assertStringContainsString($text, $this->printed);
+        }
+        self::assertSame(0, $this->artisanCode('feature:convert env --skip --json'));
+        self::assertSame(['a'], \array_column(\json_decode($this->printed, true)['rows'], 'flag'));
     }
 
     public function test_of_tables_nothing_that_is_deleted_expired_or_not_understood_lets_anybody_in(): void

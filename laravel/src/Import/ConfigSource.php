@@ -30,23 +30,30 @@ final class ConfigSource implements Source
             throw new RuntimeException('config/features.php is not there, or gives no array');
         }
         $found = new ImportResult();
-        foreach ($this->entries($found) as $key => $fields) {
-            $this->take($found, $key, $fields);
+        [$entries, $lists] = $this->entries($found);
+        foreach ($entries as $key => $fields) {
+            $this->take($found, (string) $key, $fields);
         }
+        $places = [];
+        foreach (\array_keys($entries) as $key) {
+            $places[$key] = "features.$key";
+        }
+        Conditions::refuse($found, $places, \array_filter($lists, static fn (string $key): bool => !\array_key_exists('enabled', $entries[$key]), \ARRAY_FILTER_USE_KEY));
 
         return $found->settle();
     }
 
-    /** @return array<string, array<string, mixed>> the fields of each flag, lists beside it among them */
+    /** @return array{array<string, array<string, mixed>>, array<string, true>} the fields of each flag, and those that have a list beside them */
     private function entries(ImportResult $found): array
     {
-        $entries = [];
+        $entries = $lists = [];
         foreach (\is_array($this->features) ? $this->features : [] as $key => $value) {
             $key = (string) $key;
             $fields = \is_array($value) ? $value : ['enabled' => $value];
             if (\preg_match('/^.+_(?:test|pilot)_companies$/D', $key) === 1) {
                 $fields = [\substr($key, (int) \strrpos($key, '_', -\strlen('_companies') - 1) + 1) => $value];
                 $key = (string) \preg_replace('/_(?:test|pilot)_companies$/D', '', $key);
+                $lists[$key] = true;
             }
             if ($fields === []) {
                 $found->refuse("features.$key says nothing, expected true, false or fields");
@@ -65,7 +72,7 @@ final class ConfigSource implements Source
             }
         }
 
-        return $entries;
+        return [$entries, $lists];
     }
 
     /** @param array<string, mixed> $fields */
@@ -85,6 +92,7 @@ final class ConfigSource implements Source
         ) {
             if ($expected !== null) {
                 $found->refuse("features.$key: $field is " . Values::shown($fields[$field]) . ", expected $expected");
+                $found->leaveOut($key);
 
                 return;
             }

@@ -13,8 +13,8 @@ use RuntimeException;
  */
 final class EnvSource implements Source
 {
-    /** Names whose value is a percentage of the companies. */
-    private const SHARE = '/_(?:rollout_)?(?:percentage|percent|pct|rollout)$/D';
+    /** A switch, or the list of its companies. */
+    private const NAME = '/^FEATURE_([A-Z0-9_]+?)(_TEST_COMPANIES|_PILOT_COMPANIES)?$/D';
 
     /** Origin of a value that no file sets. */
     private const REAL = 'environment';
@@ -35,22 +35,23 @@ final class EnvSource implements Source
     public function read(): ImportResult
     {
         $found = new ImportResult();
-        $switches = $refused = [];
-        foreach ($this->values() as $name => [$value, $from]) {
+        $values = $this->values();
+        $switches = [];
+        foreach ($values as $name => [$value, $from]) {
             $parts = [];
-            if (\preg_match('/^FEATURE_([A-Z0-9_]+?)(_TEST_COMPANIES|_PILOT_COMPANIES)?$/D', $name, $parts) !== 1) {
+            if (\preg_match(self::NAME, $name, $parts) !== 1) {
                 if (\stripos($name, 'FEATURE_') === 0) {
                     $found->refuse("{$this->place($name, $from)}: expected a name of capital letters, digits and _");
                 }
                 continue;
             }
             $key = \strtolower($parts[1]);
-            $switches[$key] ??= ['from' => $from, 'on' => null, 'companies' => null, 'number' => null, 'blank' => false];
+            $switches[$key] ??= ['from' => $from, 'on' => null, 'companies' => null, 'number' => null];
             if (isset($parts[2])) {
                 $companies = Values::companies($value);
                 if ($companies === null) {
-                    $refused[$key] = "{$this->place($name, $from)} is " . Values::shown($value) . ', expected companies\' ids with commas between them, such as 15,42';
-                    $found->refuse($refused[$key]);
+                    $found->refuse("{$this->place($name, $from)} is " . Values::shown($value) . ', expected companies\' ids with commas between them, such as 15,42');
+                    $found->leaveOut($key);
                     continue;
                 }
                 $companies = \array_unique([...$switches[$key]['companies'] ?? [], ...$companies]);
@@ -58,31 +59,27 @@ final class EnvSource implements Source
                 continue;
             }
             $switches[$key]['on'] = Values::bool($value);
-            $switches[$key]['blank'] = \trim($value) === '';
             $switches[$key]['number'] = \in_array(\trim($value), ['0', '1'], true) ? $value : null;
             if ($switches[$key]['on'] === null) {
-                $refused[$key] = "{$this->place($name, $from)} is " . Values::shown($value) . ', expected true or false';
-                $found->refuse($refused[$key]);
+                $found->refuse("{$this->place($name, $from)} is " . Values::shown($value) . ', expected true or false');
+                $found->leaveOut($key);
             }
         }
+        $places = [];
         foreach ($switches as $key => $switch) {
-            // FEATURE_X_ROLLOUT=1 beside FEATURE_X is a percentage, not a flag that is on.
-            $of = \preg_replace(self::SHARE, '', (string) $key);
-            if ($of !== $key && isset($switches[$of]) && !isset($refused[$key]) && ($switch['number'] !== null || $switch['blank'])) {
-                $refused[$key] = $this->place('FEATURE_' . \strtoupper((string) $key), $switch['from']) . ' is a percentage, expected a switch';
-                $found->refuse($refused[$key]);
-            }
+            $places[$key] = $this->place('FEATURE_' . \strtoupper((string) $key), $switch['from']);
         }
-        foreach (\array_diff_key($switches, $refused) as $key => $switch) {
-            // FEATURE_X_ROLLOUT=10 beside FEATURE_X: the code does not act by the switch alone.
-            $about = \array_filter(\array_keys($refused), static fn (string $other): bool => \str_starts_with($other, "{$key}_"));
-            if ($about !== []) {
-                $name = $this->place('FEATURE_' . \strtoupper((string) $key), $switch['from']);
-                $found->refuse("$name goes with FEATURE_" . \strtoupper((string) \reset($about)) . ', which cannot be taken over');
-                continue;
-            }
+        foreach ($this->unread($values) as $name) {
+            $key = \strtolower((string) \preg_replace(self::NAME, '$1', $name));
+            $place = $this->place($name, \basename($this->file));
+            $places[$key] ??= $place;
+            $found->refuse("$place is not read: a quote on this line or above it has no end");
+            $found->leaveOut($key);
+        }
+        Conditions::refuse($found, $places, \array_filter($switches, static fn (array $switch): bool => $switch['on'] === null && $switch['companies'] !== null));
+        foreach (\array_diff_key($switches, $found->leftOut) as $key => $switch) {
             $flag = $found->flag((string) $key, $switch['from']);
-            $flag->place = $this->place('FEATURE_' . \strtoupper((string) $key), $switch['from']);
+            $flag->place = $places[$key];
             Pilots::set($flag, $switch['on'], $switch['companies'], $this->lists);
             if ($switch['number'] !== null) {
                 $flag->notes[] = "{$switch['number']} is taken for " . ($switch['on'] === true ? 'on' : 'off') . '; a number would be no flag';
@@ -90,6 +87,20 @@ final class EnvSource implements Source
         }
 
         return $found;
+    }
+
+    /**
+     * Names that stand in the file without a value: phpdotenv drops a quote without an end, and all below it.
+     *
+     * @param array<string, mixed> $values by name
+     * @return list<string>
+     */
+    private function unread(array $values): array
+    {
+        $names = [];
+        \preg_match_all('/^\s*(?:export\s+)?[\'"]?(FEATURE_\w+)[\'"]?\s*=/mi', @\is_file($this->file) ? (string) @\file_get_contents($this->file) : '', $names);
+
+        return \array_values(\array_diff(\array_unique($names[1]), \array_map(strval(...), \array_keys($values))));
     }
 
     /** @return array<string, array{string, string}> value and origin, by name; switches before their lists */

@@ -15,7 +15,7 @@ final class ImportResult
     public array $refused = [];
 
     /** @var array<string, true> flags with a part that cannot be imported */
-    private array $leftOut = [];
+    public array $leftOut = [];
 
     public function flag(string $key, string $from): Flag
     {
