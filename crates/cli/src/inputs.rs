@@ -13,22 +13,31 @@ use std::sync::OnceLock;
 /// Each file, or the error of opening it.
 static OPENED: OnceLock<BTreeMap<PathBuf, io::Result<File>>> = OnceLock::new();
 
+/// Standard input, as a path.
+pub const STDIN: &str = "-";
+
+/// Texts by the paths that their command reads them under.
+pub type Texts = BTreeMap<&'static str, Vec<u8>>;
+
 thread_local! {
-    /// The text that a request brought, which its command reads as standard input.
-    static REQUESTED: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+    /// The texts that a request brought, which its command reads as files.
+    static REQUESTED: RefCell<Option<Texts>> = const { RefCell::new(None) };
 }
 
-/// Runs a request's command, which reads `text` as standard input.
-pub fn with_text<R>(text: Vec<u8>, run: impl FnOnce() -> R) -> R {
-    REQUESTED.set(Some(text));
+/// Runs a request's command, which reads `texts` in place of files.
+pub fn with_texts<R>(texts: Texts, run: impl FnOnce() -> R) -> R {
+    REQUESTED.set(Some(texts));
     let result = run();
     REQUESTED.set(None);
     result
 }
 
-/// Takes the text of this thread's request; none if the process was started to run one command.
-pub fn requested() -> Option<Vec<u8>> {
-    REQUESTED.with_borrow_mut(|text| text.as_mut().map(std::mem::take))
+/// Takes the text with that path of this thread's request; none if it is a file. No request reads the agent's own standard input.
+pub fn requested(path: &Path) -> Option<Vec<u8>> {
+    REQUESTED.with_borrow_mut(|texts| match texts.as_mut()?.get_mut(path.to_str()?) {
+        Some(text) => Some(std::mem::take(text)),
+        None => (path == Path::new(STDIN)).then(Vec::new),
+    })
 }
 
 /// Opens all files as the user that this process still is. Errors are reported by [`open`]. Returns the file to be written.

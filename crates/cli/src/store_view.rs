@@ -267,8 +267,7 @@ pub fn read_by_start(path: &Path, limit: impl Fn(&[u8]) -> u64) -> Result<Vec<u8
     let failed = |error: io::Error| Failure::Unknown(format!("cannot read {name}: {error}"));
     let mut bytes = Vec::new();
     let is_stdin = path == Path::new("-");
-    let requested = is_stdin.then(inputs::requested).flatten();
-    let (mut source, size): (Box<dyn Read>, u64) = match (requested, is_stdin) {
+    let (mut source, size): (Box<dyn Read>, u64) = match (inputs::requested(path), is_stdin) {
         (Some(text), _) => (Box::new(io::Cursor::new(text)), 0),
         (None, true) => (Box::new(io::stdin().lock()), 0),
         (None, false) => {

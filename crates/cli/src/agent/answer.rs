@@ -39,15 +39,15 @@ impl Reply {
 
 /// Runs the command of a route. `view` is what workers see of the store.
 pub fn run(route: &Route, typed: Typed, asking: Actor, view: Option<&View>, is_text: bool) -> Reply {
-    let Typed { arguments, text, part, flag } = typed;
+    let Typed { arguments, mut texts, part, flag } = typed;
     let arguments = match args::of_request(arguments, asking) {
         Ok(arguments) => Arguments { json: !is_text, ..arguments },
         Err(problem) => return Reply::refusal(422, problem),
     };
     let mut output = Output::collecting(!is_text);
     let outcome = match route.source {
-        Source::Buckets => buckets(&arguments, &text, &mut output),
-        _ => inputs::with_text(text, || cmd::ask_or_change(&arguments, &mut output)),
+        Source::Buckets => buckets(&arguments, &texts.remove(inputs::STDIN).unwrap_or_default(), &mut output),
+        _ => inputs::with_texts(texts, || cmd::ask_or_change(&arguments, &mut output)),
     };
     let collected = output.collected(outcome);
     let is_unknown = flag.is_some_and(|flag| view.is_some_and(|view| is_unknown(view, &flag)));

@@ -1,8 +1,8 @@
 //! The other end of the socket: the command of a user who may not write the store is asked of the store's agent, and prints what it
 //! prints.
 
-use super::request::{OUTPUT, command};
-use super::routes::{ROUTES, Route, Source, option_name};
+use super::request::OUTPUT;
+use super::routes::{LIST, ROUTES, Route, Source, Work, command, option_name};
 use super::server::{EXIT, MAX_TEXT_BODY};
 use super::{peer, socket};
 use crate::args::{self, Arguments, Command};
@@ -23,6 +23,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Map, Value, json};
 use std::io;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -46,7 +47,7 @@ fn asked(arguments: &Arguments, output: &mut Output) -> Option<Outcome> {
     let typed = args::matches()?;
     let (route, matches) = route_of(&typed)?;
     let stream = socket::connect(&store)?;
-    let outcome = request(&store, arguments, route, matches)
+    let outcome = request(&store, arguments, route, matches, output)
         .and_then(|request| exchange(&store, stream, request))
         .and_then(|(head, body)| show(route, &head, &body, output));
     Some(outcome)
@@ -71,6 +72,7 @@ fn request(
     arguments: &Arguments,
     route: &Route,
     matches: &ArgMatches,
+    output: &mut Output,
 ) -> Result<Request<Full<Bytes>>, Failure> {
     let mut members = Map::new();
     let mut path = route.path.to_owned();
@@ -85,9 +87,14 @@ fn request(
         if matches.value_source(id) != Some(ValueSource::CommandLine) || id == "actor" || is_text {
             continue;
         }
+        if id == "list" && route.work() == Work::Emergency {
+            output.warn("the agent counts for its own list of companies, not for --count-for");
+            continue;
+        }
         let place = command.and_then(|command| command.get_positionals().position(|known| known == argument));
         let name = match place {
             Some(place) => route.positionals.get(place),
+            None if id == "list" => Some(&LIST),
             None => route.options.iter().find(|name| argument.get_long() == Some(&option_name(name))),
         };
         let Some(name) = name else {
@@ -107,6 +114,7 @@ fn request(
         }
         let part = format!("{{{name}}}");
         let value = match (argument.get_action(), &values[..]) {
+            (_, [list]) if *name == LIST => file(Path::new(list))?,
             (ArgAction::Append, values) => json!(values),
             (action, [value]) if action.takes_values() => {
                 if path.contains(&part) {
@@ -139,18 +147,18 @@ fn request(
 /// The text that the request brings: definitions, or companies, read with this user's rights.
 fn text(command: &Command) -> Result<Option<Value>, Failure> {
     Ok(match command {
-        Command::Publish(command) => {
-            let bytes = store_view::read(&command.file, MAX_TEXT_BODY as u64)?;
-            let text = String::from_utf8(bytes).map_err(|_| {
-                let name = store_view::file_name(&command.file);
-                Failure::Refused(format!("{name}: expected text in UTF-8; nothing was changed"))
-            })?;
-            Some(text.into())
-        }
+        Command::Publish(command) => Some(file(&command.file)?),
         Command::Allow(command) | Command::Deny(command) | Command::Forget(command) => {
             Some(json!(edit::named(command)?))
         }
         _ => None,
+    })
+}
+
+fn file(path: &Path) -> Result<Value, Failure> {
+    String::from_utf8(store_view::read(path, MAX_TEXT_BODY as u64)?).map(Value::from).map_err(|_| {
+        let name = store_view::file_name(path);
+        Failure::Refused(format!("{name}: expected text in UTF-8; nothing was changed"))
     })
 }
 

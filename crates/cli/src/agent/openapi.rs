@@ -1,7 +1,6 @@
 //! `schema/openapi.json`, made from the table of routes and the help of their commands.
 
-use super::request::command;
-use super::routes::{Method, PAGING, ROUTES, Route, Source, option_name};
+use super::routes::{LIST, Method, PAGING, ROUTES, Route, Source, command, option_name};
 use serde_json::{Map, Value, json};
 
 fn document() -> Value {
@@ -151,6 +150,11 @@ fn parameters(route: &Route) -> Vec<Parameter> {
             _ => ("The companies", json!({ "type": "array", "items": value })),
         };
         all.push(Parameter { name: text.member, help: help.to_owned(), schema, required: true });
+    }
+    if route.takes_list() {
+        let help = "Count which of these companies it turns on and off: a list, or the text of a file. Without it, the store's config says";
+        let schema = json!({ "type": ["array", "string"], "items": value });
+        all.push(Parameter { name: LIST, help: help.to_owned(), schema, required: false });
     }
     let ignored =
         route.ignored.iter().map(|name| (*name, "Taken, and without an effect here".to_owned(), json!({})));

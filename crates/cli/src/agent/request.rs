@@ -1,14 +1,13 @@
 //! The parameters of a request, and the arguments that they are.
 
-use super::routes::{PAGING, Route, Source, option_name};
-use crate::args;
+use super::routes::{LIST, PAGING, Route, Source, command, option_name};
+use crate::inputs::{STDIN, Texts};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::Path;
-use std::sync::OnceLock;
 
 /// The longest path of a request, in segments.
 const MAX_SEGMENTS: usize = 8;
@@ -203,8 +202,8 @@ fn kind(text: &str) -> &str {
 /// A request as its command would be typed.
 pub struct Typed {
     pub arguments: Vec<OsString>,
-    /// The text that the command reads as standard input.
-    pub text: Vec<u8>,
+    /// The texts that the command reads.
+    pub texts: Texts,
     /// The part of the answer that is asked for.
     pub part: Part,
     /// The flag that it names.
@@ -238,12 +237,6 @@ impl Part {
     }
 }
 
-/// The command that answers a route.
-pub fn command(names: &[&str]) -> Option<&'static clap::Command> {
-    static ALL: OnceLock<clap::Command> = OnceLock::new();
-    names.iter().try_fold(ALL.get_or_init(args::command), |command, name| command.find_subcommand(name))
-}
-
 impl Typed {
     /// The command of a route with these parameters, for that store and those counters.
     ///
@@ -267,12 +260,13 @@ impl Typed {
             None => Part { limit: usize::MAX, offset: 0, q: None },
             Some(_) => Part::take(&mut parameters)?,
         };
-        let mut text = Vec::new();
+        let mut texts = Texts::new();
         let mut positionals: Vec<OsString> = Vec::new();
         if let Some(input) = route.text {
-            text = parameters
+            let text = parameters
                 .take_text(input.member)?
                 .ok_or_else(|| format!("expected {}, in the body", input.member))?;
+            texts.insert(STDIN, text);
             positionals.extend(input.argument.filter(|argument| *argument == "-").map(OsString::from));
         }
         let names = match route.source {
@@ -312,6 +306,12 @@ impl Typed {
         if route.page.is_some() && known("limit").is_some() {
             arguments.push(format!("--limit={}", part.offset.saturating_add(part.limit)).into());
         }
+        if route.takes_list()
+            && let Some(list) = parameters.take_text(LIST)?
+        {
+            texts.insert(LIST, list);
+            arguments.push(format!("--{}={LIST}", option_name(LIST)).into());
+        }
         let option = route.text.and_then(|input| input.argument).filter(|argument| *argument != "-");
         arguments.extend(option.map(OsString::from));
         arguments.push("--".into());
@@ -320,11 +320,12 @@ impl Typed {
             parameters.0.remove(*name);
         }
         match parameters.0.keys().next() {
-            None => Ok(Typed { arguments, text, part, flag }),
+            None => Ok(Typed { arguments, texts, part, flag }),
             Some(unknown) => {
                 let mut known = Vec::from(route.positionals);
                 known.extend(route.options);
                 known.extend(route.text.map(|input| input.member));
+                known.extend(route.takes_list().then_some(LIST));
                 known.extend(route.page.iter().flat_map(|_| PAGING));
                 let near = flagstone::definition::did_you_mean(flagstone::definition::nearest(
                     unknown,
@@ -355,7 +356,8 @@ mod tests {
         let typed = Typed::of(route, parameters, Path::new("/s"), Path::new("/m"))?;
         let arguments: Vec<_> =
             typed.arguments.iter().map(|text| text.to_string_lossy().into_owned()).collect();
-        let text = String::from_utf8(typed.text).unwrap();
+        let text: Vec<u8> = typed.texts.into_values().flatten().collect();
+        let text = String::from_utf8(text).unwrap();
         Ok(format!("{} < {text}", arguments.join(" ")).replacen("flagstone --json --store=/s ", "", 1))
     }
 
@@ -396,6 +398,13 @@ mod tests {
             ),
             ("POST", "/v1/publish", "", r#"{"definitions": {"flags":{}}}"#, "publish -- - < {\"flags\":{}}"),
             ("POST", "/v1/publish", "", r#"{"definitions": "{\n}"}"#, "publish -- - < {\n}"),
+            (
+                "POST",
+                "/v1/publish",
+                "",
+                r#"{"definitions": {}, "count_for": [1, "x"]}"#,
+                "publish --count-for=count_for -- - < {}[1, \"x\"]",
+            ),
             (
                 "POST",
                 "/v1/flags/--store=x/kill",

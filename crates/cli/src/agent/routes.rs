@@ -2,7 +2,9 @@
 //!
 //! No route reaches an option or an argument that names a file: a path of the agent's machine is never read for a request.
 
+use crate::args;
 use flagstone::publish::Right;
+use std::sync::OnceLock;
 
 /// The method of a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +86,12 @@ pub struct Page {
     pub newest_first: bool,
 }
 
+/// The command that answers a route.
+pub fn command(names: &[&str]) -> Option<&'static clap::Command> {
+    static ALL: OnceLock<clap::Command> = OnceLock::new();
+    names.iter().try_fold(ALL.get_or_init(args::command), |command, name| command.find_subcommand(name))
+}
+
 /// The name of the option that a parameter sets.
 pub fn option_name(parameter: &str) -> String {
     match parameter {
@@ -92,6 +100,8 @@ pub fn option_name(parameter: &str) -> String {
     }
 }
 
+/// The parameter with the companies to weigh a change with: each route has it whose command counts for a list.
+pub const LIST: &str = "count_for";
 /// The parameters of an answer that is paged.
 pub const PAGING: [&str; 3] = ["limit", "offset", "q"];
 /// How a change is made.
@@ -220,6 +230,15 @@ impl Route {
         self.work() != Work::Read || self.holder == Holder::Of(Right::Export)
     }
 
+    /// True if [`LIST`] is one of its parameters. A kill waits for no list.
+    pub fn takes_list(&self) -> bool {
+        let Source::Command(names) = self.source else { return false };
+        let long = option_name(LIST);
+        let counts =
+            |command: &clap::Command| command.get_arguments().any(|known| known.get_long() == Some(&long));
+        self.work() == Work::Change && command(names).is_some_and(counts)
+    }
+
     pub fn work(&self) -> Work {
         match self.holder {
             Holder::Of(Right::Kill | Right::Stop) => Work::Emergency,
@@ -254,7 +273,6 @@ pub fn of_path(path: &[String]) -> Vec<(&'static Route, Vec<(&'static str, Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args;
     use clap::ValueHint;
 
     #[test]

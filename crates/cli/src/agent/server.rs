@@ -311,7 +311,7 @@ impl Agent {
                 return Err(wrong("found a query, expected the parameters in the body, as JSON".to_owned()));
             }
             Method::Post => {
-                let limit = if route.text.is_some() { MAX_TEXT_BODY } else { MAX_BODY };
+                let limit = if route.text.is_some() || route.takes_list() { MAX_TEXT_BODY } else { MAX_BODY };
                 let (body, bytes) = self.body(asker, request.into_body(), limit).await?;
                 counted = Some(bytes);
                 parameters.add_body(&body).map_err(wrong)?;
