@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Tests;
 
 use Flagstone\Laravel\Changes\Binary;
+use Flagstone\Laravel\Changes\CompanyText;
 use Flagstone\Laravel\Changes\Json;
 use Flagstone\Laravel\Tests\Support\Artisan;
 use Flagstone\Laravel\Tests\Support\Store;
@@ -470,7 +471,8 @@ final class ConvertTest extends TestCase
     /** @return iterable<string, array{string, string}> */
     public static function lists(): iterable
     {
-        foreach (['15;42', '[15,42]', '15 42', "'15','42'", '15|42', '{15}'] as $list) {
+        // The latter ones became one company of that name.
+        foreach (['15;42', '[15,42]', '15 42', "'15','42'", '15|42', '{15}', '15:42', '7/8', '15-20', '15–20', '*', 'all', '15,NULL', "42\u{feff}", "42\u{a0}", '15,42,Summe', '15,true', '=15'] as $list) {
             yield $list => [$list];
         }
     }
@@ -489,6 +491,23 @@ final class ConvertTest extends TestCase
             self::assertSame(1, $this->artisanCode('feature:convert config --json'));
             self::assertCount(2, \json_decode($this->printed, true)['refused']);
         }
+    }
+
+    public function test_a_company_is_refused_where_the_command_refuses_it(): void
+    {
+        $texts = [
+            '042', '-5', '12e5', '1.2.3', '12345678-1234-1234-1234-123456789012', 'v1.0', '1-2', '0x15', 'acme', 'e5', 'a:b', 'acme-us', '٣a', 'Café',
+            '15,42', '15;42', '[15]', '(2 rows)', "'15'", '"15', '15 42', '- 15', '15 acme', '15 # acme', '|', '15.0', '-15.0', '1.5E+3', '1e-3', '+15', '1.500', '1_500', '-1.500', '1’500',
+            '--yes', '--', '---', '-yes', '+--+', '─┼─', '═', 'NULL', 'nil', 'N/A', '#REF!', '\N', '=15', '# a', '//', '…', '...', '*', '-', "15\u{200b}", "\u{feff}42", "42\u{a0}", '١٥', '１５', "15\t",
+        ];
+        $differ = [];
+        foreach ($texts as $text) {
+            $command = $this->app->make(Binary::class)->run(['allow', '--store=' . \config('flagstone.store'), '--dry-run', '--', 'a', $text]);
+            if (\str_contains($command->error, '<COMPANY>') !== (CompanyText::problem($text) !== null)) {
+                $differ[$text] = $command->error;
+            }
+        }
+        self::assertSame([], $differ);
     }
 
     public function test_a_pilot_with_an_empty_list_is_a_pilot_and_what_goes_with_a_switch_is_not_lost(): void
@@ -677,12 +696,13 @@ final class ConvertTest extends TestCase
             1 => ['search', 1, 100, null, $deleted], 2 => ['search', 0, 100, null, null], 3 => ['old', 1, 100, null, $deleted], 4 => ['all', 1, null, null, null],
             5 => ['off', 0, null, null, null], 6 => ['team', 1, 100, 'red', null], 7 => ['twice', 1, 100, null, null], 8 => ['twice', 0, 0, null, null],
             9 => ['ended', 0, 0, null, null], 10 => ['ending', 0, 0, null, null], 11 => ['strange', 1, 100, null, null], 12 => ['unread', 1, 100, null, null],
+            13 => ['blank', 1, 100, null, null], 14 => ['several', 1, 100, null, null], 15 => ['missing', 1, 100, null, null],
         ] as $id => [$key, $on, $percentage, $team, $at]) {
             DB::table('feature_flags')->insert(['id' => $id, 'key' => $key, 'enabled' => $on, 'percentage' => $percentage, 'team' => $team, 'created_by' => 'eve', 'deleted_at' => $at]);
         }
         foreach ([
             [1, 7, 1, null, null, null], [2, 7, 1, null, null, $deleted], [3, 7, 1, null, null, null], [9, 7, 1, null, $deleted, null], [10, 7, 1, null, '2999-01-01 00:00:00', null],
-            [11, 7, 0, 'friday', null, null], [12, '', 0, null, null, null],
+            [11, 7, 0, 'friday', null, null], [12, '', 0, null, null, null], [13, "42\u{a0}", 0, null, null, null], [14, '7,15', 0, null, null, null], [15, 'NULL', 0, null, null, null],
         ] as [$id, $company, $on, $until, $ends, $at]) {
             DB::table('feature_flag_overrides')
                 ->insert(['feature_flag_id' => $id, 'company_id' => (string) $company, 'enabled' => $on, 'until' => $until, 'expires_at' => $ends, 'deleted_at' => $at]);
@@ -693,6 +713,8 @@ final class ConvertTest extends TestCase
             'feature_flags: all is on, and its percentage is NULL: write 100 for everybody or 0 for nobody', 'feature_flags.team holds something that is not understood',
             'feature_flags: twice cannot be read, or is there twice', 'feature_flag_overrides.expires_at holds something that is not understood',
             'feature_flag_overrides.until holds something that is not understood', 'feature_flag_overrides: unread for company "" cannot be read, or is there twice',
+            "feature_flag_overrides: blank for company \"42\u{a0}\" cannot be read, or is there twice", 'feature_flag_overrides: several for company "7,15" cannot be read, or is there twice',
+            'feature_flag_overrides: missing for company "NULL" cannot be read, or is there twice',
         ], \array_map(static fn (string $why): string => (string) \preg_replace('/twice: .*/', 'twice', $why), \array_keys($refused)));
         self::assertSame(0, $this->artisanCode('feature:convert tables --skip'), $this->printed);
         self::assertSame(['search', 'off', 'ended'], \array_keys($this->flags()));

@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Flagstone\Laravel\Tests;
 
 use Flagstone\Laravel\Changes\Binary;
+use Flagstone\Laravel\Changes\CompanyText;
 use Flagstone\Laravel\Console\FlagCommand;
-use Flagstone\Laravel\Console\InputCheck;
 use Flagstone\Laravel\Tests\Support\Artisan;
 use Flagstone\Laravel\Tests\Support\Company;
 use Flagstone\Laravel\Tests\Support\User;
@@ -235,7 +235,7 @@ final class TypedTest extends TestCase
     /** Artisan refuses ids where the command is not at hand, and so has a table of its own. */
     public function test_artisan_and_the_command_take_the_same_characters_for_invisible(): void
     {
-        $table = (new \ReflectionClassConstant(InputCheck::class, 'INVISIBLE'))->getValue();
+        $table = (new \ReflectionClassConstant(CompanyText::class, 'INVISIBLE'))->getValue();
         $others = $ends = [];
         $wasInvisible = false;
         foreach ([...\range(0x80, 0xffff), ...\range(0xe0000, 0xe01f0)] as $code) {

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Console;
 
+use Flagstone\Laravel\Changes\CompanyText;
 use Flagstone\Laravel\Changes\Json;
 use Flagstone\Laravel\Flagstone;
 use Flagstone\Laravel\Subject\Company;
@@ -38,10 +39,6 @@ final class InputCheck
 
     /** Actions of `feature` whose value is a company's id. */
     private const OF_COMPANIES = ['allow', 'deny', 'forget'];
-
-    /** Characters without a mark of their own, as the command `flagstone` names them; no control characters of ASCII. */
-    private const INVISIBLE = '/[\x{80}-\x{9f}\x{ad}\x{34f}\x{61c}\x{115f}\x{1160}\x{17b4}\x{17b5}\x{180b}-\x{180f}\x{200b}-\x{200f}\x{2028}-\x{202e}'
-        . '\x{2060}-\x{206f}\x{3164}\x{fe00}-\x{fe0f}\x{feff}\x{ffa0}\x{fff9}-\x{fffb}\x{e0000}-\x{e007f}\x{e0100}-\x{e01ef}]/u';
 
     /** @param list<string> $required mandatory options */
     public function __construct(
@@ -194,32 +191,16 @@ final class InputCheck
         if ($isId && $this->definition->hasOption('literal') && $this->input->getOption('literal')) {
             return null;
         }
-        if ($isId && \preg_match(self::INVISIBLE, $value, $found) === 1) {
-            $code = \sprintf('U+%04X', \mb_ord($found[0], 'UTF-8'));
-            $seen = \trim((string) \preg_replace(self::INVISIBLE, '', $value));
+        $problem = $isId ? CompanyText::problem($value) : null;
+        if ($problem !== null) {
+            $each = \str_starts_with($what, '--') ? 'give the option once for each company (--company=15 --company=42)' : 'give each company by itself (15 42)';
+            $shown = \preg_match('/^[ -~]*$/D', $value) === 1 ? "\"$value\"" : Json::text($value);
 
-            return "$what is " . (string) \json_encode($value) . ", expected an id without the invisible character $code" . ($seen === '' ? '' : ": $seen") . ', or add --literal where the id is that text';
-        }
-        if ($isId && \preg_match('/^-?\p{Nd}+$/u', $value) === 1 && \preg_match('/^-?[0-9]+$/', $value) !== 1) {
-            return "$what is \"$value\", expected a company's id, found digits that are not ASCII's, or add --literal where the id is that text";
+            return "$what is $shown, $problem" . ($problem === CompanyText::LIST ? ": $each" : '') . ', or add --literal where the id is that text';
         }
         // Other arguments are looked up, and so cannot be an option by mistake.
-        $isOption = ($isId || \str_starts_with($what, '--')) && \preg_match('/^--[a-z]/', $value) === 1;
-        $literal = $isId ? ', or add --literal where the id is that text' : '';
-        if ($isOption) {
-            return "$what is \"$value\", expected a value, found an option$literal";
-        }
-        if ($isId && \preg_match('~^(null|nil|undefined|nan|n/a|#n/a|#ref!|#value!|\\\\n)$|^=|^#|^//~i', $value) === 1) {
-            return "$what is \"$value\", expected a company's id, found a missing value, a formula or a comment$literal";
-        }
-        if ($isId && \preg_match('/[,;|\s\'"\[\]{}()]|^[-+=]{2,}$/', $value) === 1) {
-            $each = \str_starts_with($what, '--') ? 'give the option once for each company (--company=15 --company=42)' : 'give each company by itself (15 42)';
-
-            return "$what is \"$value\", expected one company's id, found what looks like a list: $each$literal";
-        }
-
-        if ($isId && \preg_match('/^([+-]?\d+\.\d+([eE][+-]?\d+)?|[+-]?\d+[eE][+-]\d+|\+\d+|\d{1,3}([.’_]\d{3})+)$/u', $value) === 1) {
-            return "$what is \"$value\", expected a company's id, found a number as a spreadsheet writes it$literal";
+        if (\str_starts_with($what, '--') && \preg_match('/^--[a-z]/', $value) === 1) {
+            return "$what is \"$value\", expected a value, found an option";
         }
 
         return null;

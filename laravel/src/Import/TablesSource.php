@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Import;
 
+use Flagstone\Laravel\Changes\CompanyText;
 use Flagstone\Laravel\Value;
 use Illuminate\Database\Connection;
 use RuntimeException;
@@ -129,7 +130,7 @@ final class TablesSource implements Source
             } elseif ($unknown !== null || $ends !== null) {
                 $found->refuse("$this->overrides." . ($unknown ?? $columns['ends'] ?? '') . ' holds something that is not understood');
                 $found->leaveOut($key);
-            } elseif ($on === null || $company === null || $company === '' || isset($lists[$key][$company])) {
+            } elseif ($on === null || $company === null || $company === '' || CompanyText::problem($company) !== null || isset($lists[$key][$company])) {
                 $which = "$key for company " . Values::shown($company);
                 $found->refuse("$this->overrides: $which cannot be read, or is there twice");
                 $found->leaveOut($key);

@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Import;
 
+use Flagstone\Laravel\Changes\CompanyText;
+
 /**
  * Reads values in the notation of .env files and configuration.
  */
@@ -32,13 +34,10 @@ final class Values
      */
     public static function companies(mixed $value): ?array
     {
-        // env() reads these texts as nothing, or as true, which code would take for the company 1.
+        // env() reads these texts as nothing.
         $word = \is_string($value) ? \strtolower(\trim($value)) : $value;
         if (\in_array($word, [null, 'null', '(null)', 'empty', '(empty)'], true)) {
             return [];
-        }
-        if (\in_array($word, ['true', '(true)', 'false', '(false)'], true)) {
-            return null;
         }
         $items = match (true) {
             // A collection among them.
@@ -52,17 +51,28 @@ final class Values
                 return null;
             }
             $item = \trim((string) $item);
-            // A list with other separators, with quotes or brackets would become one company of that name, and so would a number as a
-            // spreadsheet writes it.
-            if (\preg_match('/[,;|\s\'"\[\]{}()]|^[+-]?(?:\d+\.\d+(?:e[+-]?\d+)?|\d+e[+-]\d+)$|^\+\d+$/Di', $item) === 1) {
+            // It would become one company of that name.
+            if ($item !== '' && (CompanyText::problem($item) !== null || self::isSeveral($item) || !\mb_check_encoding($item, 'UTF-8'))) {
                 return null;
             }
             if ($item !== '') {
                 $companies[$item] = true;
             }
         }
+        $texts = \array_filter(\array_keys($companies), is_string(...));
+        // A word among integers, such as the name of their sum.
+        if (\count($companies) > 2 && \count($texts) === 1 && \preg_match('/^[\p{L}.:]+$/Du', \reset($texts)) === 1) {
+            return null;
+        }
 
         return \array_keys($companies);
+    }
+
+    /** True for integers with another separator than a comma, for a range, and for a word that means many companies or none. */
+    private static function isSeveral(string $item): bool
+    {
+        return \preg_match('/^\d+(?:[^\p{L}\p{N}._-]+\d+)+$|^(?:all|any|none|everyone|everybody|nobody|true|false|yes|no|on|off)$/Diu', $item) === 1
+            || \preg_match('/^([1-9]\d*)-([1-9]\d*)$/D', $item, $range) === 1 && $range[1] < $range[2];
     }
 
     /** Reads a percentage, 0 to 100; null if it is none. */
