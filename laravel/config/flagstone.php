@@ -1,7 +1,8 @@
 <?php
 
 // A blank value, such as `FLAGSTONE_DRIVER=` in .env, counts as absent, and a blank variable of the environment leaves it to .env; an
-// unknown value is an error that lists the known ones, and so is true or false where a text belongs.
+// unknown value is an error that lists the known ones, and so is true or false where a text belongs. Outside of the local and testing
+// environments such a mistake is logged at the boot, named by feature:doctor, and an error only of what asks for a flag.
 return [
 
     /*

@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel;
 
+use Closure;
 use Flagstone\Laravel\Exceptions\InvalidSetting;
 use Illuminate\Contracts\Container\Container;
 use Illuminate\Contracts\Foundation\Application;
@@ -31,6 +32,29 @@ final class Config
         $values = $app->make('config')->get('flagstone');
 
         return new self(\is_array($values) ? $values : []);
+    }
+
+    /**
+     * Reads settings while the application boots. Outside of `local` and `testing` a mistake in them is reported, and ends no page,
+     * worker or command that asks for no flag.
+     *
+     * @template T
+     * @param T $otherwise
+     * @param Closure(): T $read
+     * @return T
+     */
+    public static function atBoot(Application $app, mixed $otherwise, Closure $read): mixed
+    {
+        try {
+            return $read();
+        } catch (InvalidSetting $problem) {
+            if ($app->environment('local', 'testing')) {
+                throw $problem;
+            }
+            $app->booted(static fn () => $app->make(Warnings::class)->setting($problem));
+
+            return $otherwise;
+        }
     }
 
     /** @throws InvalidSetting if it has another type; all methods here do */

@@ -126,7 +126,7 @@ final class FlagstoneServiceProvider extends ServiceProvider
     public function boot(): void
     {
         // Before a tenant changes the configuration or the path of storage.
-        $this->app->make(Drivers::class)->nameStore();
+        Config::atBoot($this->app, null, fn () => $this->app->make(Drivers::class)->nameStore());
         (new Http\RouteMiddleware())->register($this->app);
         (new Subject\LoginListeners())->register($this->app);
         $routes = self::config($this->app)['routes'] ?? [];

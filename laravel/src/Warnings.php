@@ -132,6 +132,12 @@ final class Warnings
             . ' config/flagstone.php, pennant.scopes, says what company a scope is.');
     }
 
+    /** Reports a setting that is not valid. */
+    public function setting(InvalidSetting $problem): void
+    {
+        $this->say('setting:' . \md5($problem->getMessage()), "{$problem->getMessage()} (php artisan feature:doctor)");
+    }
+
     /** Reports that no definitions answer. */
     public function none(?string $error): void
     {

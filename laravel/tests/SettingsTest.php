@@ -16,8 +16,12 @@ use Flagstone\Laravel\Http\OwnRoutes;
 use Flagstone\Laravel\Notifications\Endpoints;
 use Flagstone\Laravel\Subject\Subjects;
 use Flagstone\Laravel\Tests\Support\Artisan;
+use Flagstone\Laravel\Tests\Support\Skeleton;
 use Flagstone\Laravel\Tests\Support\Store;
+use Flagstone\Polyfill\Process;
 use Illuminate\Foundation\Application;
+use Illuminate\Support\Facades\Facade;
+use Illuminate\Support\Facades\Route;
 
 /**
  * A setting that is left blank is as one that is not there, and an unknown word is an error that names the known ones.
@@ -27,6 +31,12 @@ final class SettingsTest extends TestCase
     use Artisan;
 
     private string $store = '';
+
+    protected function tearDown(): void
+    {
+        Process::useFile(null);
+        parent::tearDown();
+    }
 
     protected function configure(Application $app): void
     {
@@ -149,6 +159,73 @@ final class SettingsTest extends TestCase
             self::assertSame(1, $this->artisanCode('feature:doctor'));
             self::assertMatchesRegularExpression('/^problem  routes +.*' . \preg_quote($text, '/') . '/m', $this->printed);
         }
+    }
+
+    /** @return iterable<string, array{string}> */
+    public static function mistakes(): iterable
+    {
+        foreach (['driver', 'store', 'environment', 'file', 'overlay', 'binary', 'companies', 'subject', 'share', 'unknown', 'middleware.alias', 'middleware.after',
+            'notify.mail.to', 'notify.slack.url', 'routes.health', 'routes.token', 'routes.middleware', 'pennant.scopes', 'pennant.fallback'] as $key) {
+            yield $key => [$key];
+        }
+    }
+
+    /**
+     * FLAGSTONE_STORE=false ended every page, every command and the queue's workers of an application in production.
+     *
+     * @dataProvider mistakes
+     */
+    #[\PHPUnit\Framework\Attributes\DataProvider('mistakes')]
+    public function test_no_setting_ends_what_asks_for_no_flag_in_production(string $key): void
+    {
+        $own = $this->store;
+        foreach ([null, 'file'] as $driver) {
+            foreach ([true, [[1]]] as $value) {
+                $this->boot('production', ['store' => $own, 'driver' => $driver], $key, $value);
+                Route::get('/page', static fn (): string => 'page');
+                self::assertSame('page', $this->get('/page')->getContent());
+                self::assertSame(0, $this->artisanCode('env'), $this->printed);
+            }
+        }
+    }
+
+    public function test_a_setting_that_is_none_is_reported_and_named_by_the_commands(): void
+    {
+        foreach (['store', 'driver'] as $key) {
+            $this->boot('production', [], $key, false);
+            $expected = "config/flagstone.php: $key is false, expected a text or null; Laravel reads the words true and false of .env";
+            self::assertStringContainsString($expected, (string) \file_get_contents($this->app->storagePath() . '/logs/laravel.log'));
+            self::assertSame(1, $this->artisanCode('feature:doctor'));
+            self::assertMatchesRegularExpression("/^problem  $key +" . \preg_quote($expected, '/') . '/m', $this->printed);
+            self::assertSame(1, \substr_count($this->printed, $expected));
+            self::assertSame(2, $this->artisanCode('feature:kill portal --reason=test'));
+            self::assertStringContainsString($expected, $this->printed);
+            self::assertStringContainsString('NOTHING WAS STOPPED', $this->printed);
+            try {
+                $this->app->make(Flagstone::class)->enabled('portal');
+                self::fail($key);
+            } catch (InvalidSetting $problem) {
+                self::assertStringContainsString($expected, $problem->getMessage());
+            }
+            try {
+                $this->boot('local', [], $key, false);
+                self::fail($key);
+            } catch (InvalidSetting $problem) {
+                self::assertStringContainsString($expected, $problem->getMessage());
+            }
+        }
+    }
+
+    /** @param array<string, mixed> $settings */
+    private function boot(string $environment, array $settings, string $key, mixed $value): void
+    {
+        @\unlink(self::warnings());
+        $this->app = Skeleton::boot(static function (Application $app) use ($environment, $settings, $key, $value): void {
+            $app->detectEnvironment(static fn (): string => $environment);
+            $app->make('config')->set('flagstone', $settings + (array) require __DIR__ . '/../config/flagstone.php');
+            $app->make('config')->set("flagstone.$key", $value);
+        });
+        Facade::clearResolvedInstances();
     }
 
     public function test_a_blank_word_for_unknown_flags_throws_in_testing(): void

@@ -72,8 +72,15 @@ final class DoctorCommand extends FlagCommand
     /** Values of config/flagstone.php, some of which are read only when they are needed. */
     private function settings(): void
     {
-        $checks = [
-            'unknown' => fn (): ?string => $this->config()->unknown(),
+        $config = $this->config();
+        $checks = [];
+        foreach (['store', 'environment', 'file', 'overlay', 'binary', 'middleware.alias'] as $key) {
+            $checks[$key] = static fn (): ?string => $config->text($key);
+        }
+        $checks += [
+            'middleware.after' => static fn (): array => $config->texts('middleware.after'),
+            'share' => static fn (): array => $config->flags('share'),
+            'unknown' => static fn (): ?string => $config->unknown(),
             'subject' => fn (): mixed => $this->laravel->make(Subjects::class),
             'driver' => fn (): mixed => $this->laravel->make(Drivers::class)->make(),
             'notify' => fn (): mixed => $this->laravel->make(Endpoints::class)->all(),
@@ -82,7 +89,10 @@ final class DoctorCommand extends FlagCommand
             try {
                 $check();
             } catch (InvalidSetting $problem) {
-                $this->note($name, 'problem', $problem->getMessage());
+                // The driver reads others.
+                if (!\in_array($problem->getMessage(), \array_column($this->found, 'text'), true)) {
+                    $this->note($name, 'problem', $problem->getMessage());
+                }
 
                 continue;
             }

@@ -30,10 +30,9 @@ final class OwnRoutes
         if (self::warning($config) !== null) {
             return;
         }
-        $middleware = self::middleware($config);
         $router = $app->make('router');
         foreach (self::paths($config) as $name => $path) {
-            $router->get($path, ['uses' => self::ROUTES[$name], 'as' => "flagstone.$name", 'middleware' => $middleware]);
+            $router->get($path, ['uses' => self::ROUTES[$name], 'as' => "flagstone.$name", 'middleware' => self::middleware($config)]);
         }
     }
 

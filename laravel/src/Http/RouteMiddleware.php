@@ -35,8 +35,8 @@ final class RouteMiddleware
         $router = $app->make('router');
         $debug = $app->make('config')->get('app.debug') ? true : false;
         $this->bind($app, $debug);
-        $this->alias($router, $config->text('middleware.alias') ?? 'feature');
-        (new Priority($config->texts('middleware.after')))->register($app, $router);
+        $this->alias($router, Config::atBoot($app, null, static fn (): ?string => $config->text('middleware.alias')) ?? 'feature');
+        (new Priority(Config::atBoot($app, [], static fn (): array => $config->texts('middleware.after'))))->register($app, $router);
 
         $events = $app->make('events');
         $events->listen(RouteMatched::class, static function (RouteMatched $event) use ($app): void {

@@ -17,7 +17,7 @@ final class Inertia
 {
     public function register(Application $app): void
     {
-        if (Config::of($app)->flags('share') === []) {
+        if (Config::atBoot($app, [], static fn (): array => Config::of($app)->flags('share')) === []) {
             return;
         }
         $flags = static fn (): object => Container::getInstance()->make(SharedFlags::class)->jsonSerialize();
