@@ -228,6 +228,19 @@ final class SettingsTest extends TestCase
         Facade::clearResolvedInstances();
     }
 
+    /** The doctor said that there is no such store, and the name looked right. */
+    public function test_a_blank_at_the_end_of_a_name_is_pointed_at(): void
+    {
+        foreach (['store' => "$this->store ", 'environment' => ' production'] as $key => $value) {
+            $this->setting($key, $value);
+            self::assertSame(1, $this->artisanCode('feature:doctor'));
+            self::assertStringContainsString("config/flagstone.php: $key is \"$value\", with a blank at its beginning or end", $this->printed);
+            $this->setting($key, \trim($value));
+        }
+        $this->artisanCode('feature:doctor');
+        self::assertStringNotContainsString('blank', $this->printed);
+    }
+
     public function test_a_blank_word_for_unknown_flags_throws_in_testing(): void
     {
         $this->setting('unknown', '');

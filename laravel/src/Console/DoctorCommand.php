@@ -75,7 +75,12 @@ final class DoctorCommand extends FlagCommand
         $config = $this->config();
         $checks = [];
         foreach (['store', 'environment', 'file', 'overlay', 'binary', 'middleware.alias'] as $key) {
-            $checks[$key] = static fn (): ?string => $config->text($key);
+            $checks[$key] = static function () use ($config, $key): void {
+                $text = (string) $config->text($key);
+                if ($text !== \trim($text) && !@\file_exists($text)) {
+                    throw InvalidSetting::blankAtEnd($key, $text);
+                }
+            };
         }
         $checks += [
             'middleware.after' => static fn (): array => $config->texts('middleware.after'),

@@ -29,6 +29,11 @@ final class InvalidSetting extends InvalidArgumentException
             . ' middleware.after in config/flagstone.php: ' . \implode(' or ', $middleware));
     }
 
+    public static function blankAtEnd(string $key, string $found): self
+    {
+        return new self("config/flagstone.php: $key is \"$found\", with a blank at its beginning or end, and nothing of that name is there; take the blank out");
+    }
+
     public static function wrongType(string $key, mixed $found, string $expected): self
     {
         return new self("config/flagstone.php: $key is " . (\is_bool($found) ? \var_export($found, true) : \get_debug_type($found)) . ", expected $expected");
