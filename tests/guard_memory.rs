@@ -113,6 +113,7 @@ impl Flags {
                 cooldown: None,
                 usual: None,
                 was_gate: false,
+                pace: None,
                 on: hours().collect(),
                 off: hours().collect(),
                 kind: None,

@@ -52,6 +52,8 @@ struct Scene {
     harm: f64,
     /// What happens where the first flag is on.
     guilty: Option<Ill>,
+    /// In an outage, requests with the first flag on take so many times as long as others.
+    calls: f64,
     /// What happens on all pages; for how many seconds on average.
     outage: Option<(Ill, f64)>,
     /// The share of the other pages' requests that it happens to.
@@ -73,6 +75,7 @@ const CALM: Scene = Scene {
     well: WELL,
     harm: 900.0,
     guilty: None,
+    calls: 1.0,
     outage: None,
     reach: 1.0,
     shortest: 60.0,
@@ -202,6 +205,9 @@ fn play(scene: &Scene, seed: u64) -> Played {
                         if let Some(guilty) = scene.guilty.filter(|_| ill && (on[0] || drains)) {
                             mine = guilty;
                         }
+                        if ill && on[0] && (since as f64) < length * 1e6 {
+                            mine.slower *= scene.calls;
+                        }
                     }
                     let failed = random.unit() < mine.errors;
                     let micros = (120_000.0 * mine.slower * (0.5 + random.exponential(0.5))) as u64;
@@ -262,6 +268,7 @@ struct Tally {
     helped: u64,
     useless: u64,
     within_minute: u64,
+    seconds: Vec<u64>,
     /// Another flag than the first was acted on.
     others: u64,
     bad: Vec<u64>,
@@ -275,6 +282,7 @@ fn tally(scene: &Scene, plays: u64) -> Tally {
         helped: 0,
         useless: 0,
         within_minute: 0,
+        seconds: Vec::new(),
         others: 0,
         bad: Vec::new(),
     };
@@ -285,6 +293,7 @@ fn tally(scene: &Scene, plays: u64) -> Tally {
             tally.acted += 1;
             tally.others += u64::from(flag != 0);
             tally.bad.push(bad);
+            tally.seconds.push(seconds as u64);
             tally.within_minute += u64::from(seconds <= 60.0);
         }
         tally.twice += u64::from(played.acts > 1);
@@ -293,9 +302,10 @@ fn tally(scene: &Scene, plays: u64) -> Tally {
         tally.useless += u64::from(played.outcome.is_some_and(Outcome::is_useless));
     }
     tally.bad.sort_unstable();
-    let bad = |share: f64| tally.bad.get((tally.bad.len() as f64 * share) as usize).copied().unwrap_or(0);
+    tally.seconds.sort_unstable();
+    let of = |all: &[u64], share: f64| all.get((all.len() as f64 * share) as usize).copied().unwrap_or(0);
     println!(
-        "{:<64} acted {:>5} of {plays}, on another {}, twice {}, \"helped\" {}, \"did not help\" {}, within 60 s {}, bad responses {} / {}",
+        "{:<64} acted {:>5} of {plays}, on another {}, twice {}, \"helped\" {}, \"did not help\" {}, within 60 s {}, seconds {} / {}, bad responses {} / {}",
         scene.name,
         tally.acted,
         tally.others,
@@ -303,8 +313,10 @@ fn tally(scene: &Scene, plays: u64) -> Tally {
         tally.helped,
         tally.useless,
         tally.within_minute,
-        bad(0.5),
-        bad(0.95),
+        of(&tally.seconds, 0.5),
+        of(&tally.seconds, 0.95),
+        of(&tally.bad, 0.5),
+        of(&tally.bad, 0.95),
     );
     tally
 }
@@ -397,6 +409,47 @@ fn deploys_that_break_everything_and_slow_databases_turn_nothing_off() {
         let scene = Scene { name, flags: 5, changed: (1, HOUR), outage: Some(outage), ..CALM };
         let plays = plays(5);
         assert!(rare(tally(&scene, plays).acted, plays), "{name}");
+    }
+}
+
+/// A dependency went down, which a page calls twice with the flag on and once with it off: the flag was killed as slower.
+#[test]
+fn an_outage_that_slows_a_flags_requests_most_turns_nothing_off() {
+    let mut acted = Vec::new();
+    for (name, share, errors, slower, reach) in [
+        ("10 %, twice the timeouts of an outage, which are short", 0.1, 0.002, 4.0, 1.0),
+        ("10 %, twice the timeouts of an outage", 0.1, 0.002, 12.0, 1.0),
+        ("50 %, twice the timeouts of an outage", 0.5, 0.002, 12.0, 1.0),
+        ("50 %, twice the timeouts of an outage, half fail", 0.5, 0.5, 40.0, 1.0),
+        ("10 %, twice the timeouts of an outage of that page", 0.1, 0.9, 12.0, 0.0),
+        ("100 %, twice the timeouts of an outage", 1.0, 0.002, 12.0, 1.0),
+    ] {
+        for ago in [10 * SECOND, HOUR] {
+            let outage = Some((Ill { errors, slower }, 300.0));
+            let scene = Scene { name, share, reach, changed: (1, ago), calls: 2.0, outage, ..CALM };
+            let plays = plays(3);
+            acted.extend((!rare(tally(&scene, plays).acted, plays)).then_some(name));
+        }
+    }
+    assert_eq!(acted, [""; 0]);
+}
+
+/// Such a flag leaves the off-cohort as quick as ever, however many of all requests are slow.
+#[test]
+fn a_flag_that_slows_its_own_requests_is_found() {
+    for (name, share, slower) in [
+        ("10 %, 3 times as slow", 0.1, 3.0),
+        ("10 %, 5 times as slow", 0.1, 5.0),
+        ("50 %, 5 times as slow", 0.5, 5.0),
+        ("90 %, 20 times as slow", 0.9, 20.0),
+    ] {
+        for ago in [10 * SECOND, HOUR] {
+            let guilty = Some(Ill { errors: 0.002, slower });
+            let scene = Scene { name, share, changed: (1, ago), guilty, ..CALM };
+            let plays = plays(3);
+            let tally = tally(&scene, plays);
+            assert!(tally.acted * 100 >= plays * 99, "{name}");
+        }
     }
 }
 

@@ -97,6 +97,14 @@ impl Control {
     }
 }
 
+/// True if the off-cohort is out of its own range, and the on-cohort is not so much worse that the flag is at fault all the same. `off`,
+/// `during`: as [`Control::tell`] has the controls; `range`: the highest share of the off-cohort's hits that is within range.
+pub(super) fn is_trouble_of_both(on: Rate, off: Rate, during: Rate, range: f64) -> bool {
+    let worst = if during.share() > off.share() { during } else { off };
+    (off.is_clearly_above(range) || during.is_clearly_above(range))
+        && nats(on, worst, WORSE_IN_TROUBLE) < DOUBTLESS
+}
+
 /// Log-likelihood ratio of the first rate being more than `times` the second against not; 0 where it is not.
 pub(super) fn nats(one: Rate, other: Rate, times: f64) -> f64 {
     let (n, k) = (one.requests as f64, one.hits as f64);

@@ -1,7 +1,7 @@
 //! The watch over one flag.
 
 use super::busy_hours::BusyHours;
-use super::control::{Control, Rate};
+use super::control::{Control, Rate, is_trouble_of_both};
 use super::counts::Counts;
 use super::evidence::{Evidence, Late, Seen};
 use super::finding::{Against, Finding, Ground, Harm, Share};
@@ -9,6 +9,7 @@ use super::hangs::{Earlier, Hung};
 use super::kind::{self, Kind};
 use super::mark::{CounterIncrease, Mark, Sum};
 use super::memory::{Before, FlagMemory};
+use super::pace::UsualPace;
 use super::past::{CohortPast, Usual};
 use super::plausible::plausible;
 use super::policy::Policy;
@@ -117,6 +118,8 @@ pub struct Detector {
     usual: Option<(Usual, bool)>,
     /// True if off, before the last change, was a page that is not there.
     was_gate: bool,
+    /// How quick the off-cohort usually is.
+    pace: Option<UsualPace>,
     lines: [Line; 4],
     chosen: bool,
     unnamed: f64,
@@ -181,6 +184,7 @@ impl Detector {
             past_off: CohortPast::new(at, &exposure.off),
             usual: None,
             was_gate: false,
+            pace: None,
             lines: Default::default(),
             chosen: reading.chosen,
             unnamed: reading.unnamed,
@@ -209,7 +213,7 @@ impl Detector {
         detector.usual = usual.map(|Before { error_rate, p95, median, on }| {
             (Usual { error_rate: error_rate.clamp(0.0, 1.0), p95, median }, on)
         });
-        detector.was_gate = kept.was_gate;
+        (detector.was_gate, detector.pace) = (kept.was_gate, kept.pace);
         detector.past_on.remember(kept.on, at);
         detector.past_off.remember(kept.off, at);
         if kept.changed_at.abs_diff(reading.changed_at) > SAME {
@@ -232,6 +236,7 @@ impl Detector {
                 on,
             }),
             was_gate: self.was_gate,
+            pace: self.pace,
             on: self.past_on.hours(policy.min_requests),
             off: self.past_off.hours(policy.min_requests),
             kind: self.kind,
@@ -252,7 +257,8 @@ impl Detector {
     pub fn suspicion(&self) -> f64 {
         let far = |line: &Line| {
             let control = line.control.as_deref().map_or(1.0, Evidence::progress);
-            line.evidence.as_deref().map_or(0.0, Evidence::progress).min(control)
+            let progress = line.evidence.as_deref().map_or(0.0, Evidence::progress).min(control);
+            if progress > 0.0 && self.is_excused(line) { 0.0 } else { progress }
         };
         self.lines.iter().map(far).fold(0.0, f64::max)
     }
@@ -535,7 +541,11 @@ impl Detector {
             }
             self.window.push_back((self.at, CounterIncrease::default()));
         }
-        let limits = self.limits(policy, before);
+        let p95_off = self.p95_off(policy.min_requests);
+        if let Some(p95) = p95_off.filter(|_| self.kind == Some(Kind::Branch)) {
+            self.pace = Some(UsualPace::after(self.pace, self.at, p95));
+        }
+        let limits = self.limits(policy, before, p95_off);
         let stake = self.stakes.stake(self.at) / f64::from(self.together);
         let branch = self.kind == Some(Kind::Branch);
         for (index, ((line, (slow, limit)), share)) in
@@ -572,7 +582,12 @@ impl Detector {
     }
 
     /// For each line, the bucket after which requests are slow and the highest rate allowed; 0 for none.
-    fn limits(&self, policy: &Policy, before: &Exposure) -> [(Option<usize>, f64); 4] {
+    fn limits(
+        &self,
+        policy: &Policy,
+        before: &Exposure,
+        p95_off: Option<usize>,
+    ) -> [(Option<usize>, f64); 4] {
         let times = |bucket: usize| {
             let longest = duration::upper(bucket) as f64 * policy.relative_p95;
             Some(duration::bucket(longest as u64))
@@ -586,11 +601,11 @@ impl Detector {
                         let longest = duration::upper(off) as f64 * policy.relative_p95 * slower;
                         duration::bucket(longest as u64)
                     };
-                    let slow = self.p95_off(policy.min_requests).map(bucket);
+                    let slow = p95_off.map(bucket);
                     (policy.relative_errors * errors, slow)
                 }
             },
-            Some(Kind::Branch) => (policy.relative_errors, self.p95_off(policy.min_requests).and_then(times)),
+            Some(Kind::Branch) => (policy.relative_errors, p95_off.and_then(times)),
             Some(Kind::Gate | Kind::Full) => match self.usual_here(before) {
                 None => (0.0, None),
                 Some(usual) => (usual.error_rate * policy.relative_errors, times(usual.p95)),
@@ -663,6 +678,7 @@ impl Detector {
             Late { on, off, since, among: rates }
         });
         let branch = self.kind == Some(Kind::Branch);
+        let usual = self.pace.map(UsualPace::slow);
         for (index, line) in self.lines.iter_mut().enumerate() {
             let controls = std::mem::take(&mut line.controls);
             let Some(evidence) = &mut line.evidence else { continue };
@@ -675,7 +691,12 @@ impl Detector {
             let compared = branch && index == 0;
             match compared {
                 true => evidence.compare(on, off, line.limit),
-                false if branch => evidence.exceed(on, line.limit),
+                false if branch => {
+                    let unusual = usual.filter(|_| line.slow.is_some()).map(|bucket| {
+                        Rate::of(&now.off, Some(bucket)).since(Rate::of(&before.off, Some(bucket)))
+                    });
+                    evidence.exceed_beside(on, unusual.unwrap_or_default(), line.limit);
+                }
                 false => evidence.exceed_beside(on, controls, line.limit),
             }
             if let Some(control) = &mut line.control {
@@ -729,10 +750,13 @@ impl Detector {
         if line.control.as_ref().is_some_and(|control| control.found().is_none()) {
             return None;
         }
+        if self.is_excused(line) {
+            return None;
+        }
+        let compared = branch && index == 0;
         let seen = self.lately(seen, line, policy);
         let on = share(seen.on);
-        let off = if branch { share(seen.off) } else { Share::default() };
-        let compared = branch && index == 0;
+        let off = if compared { share(seen.off) } else { Share::default() };
         let limit = if compared { (off.rate() * line.limit).min(1.0) } else { line.limit };
         // One visitor with a broken browser is a small share of all, and at most the share of those that name no company.
         let limit = if line.slow.is_none() { limit.max(policy.error_rate.min(self.unnamed)) } else { limit };
@@ -762,6 +786,14 @@ impl Detector {
             protection: None,
             action: policy.action,
         })
+    }
+
+    /// True if slowness is not the flag's: its off-cohort is slower than it usually is.
+    fn is_excused(&self, line: &Line) -> bool {
+        let Some(evidence) = line.evidence.as_deref().filter(|_| line.slow.is_some()) else { return false };
+        let seen = evidence.seen();
+        self.kind == Some(Kind::Branch)
+            && is_trouble_of_both(rate(seen.on), rate(seen.off), rate(seen.during), SLOWEST)
     }
 
     /// The last window's counts if the evidence goes back further: past harm is no reason to act.

@@ -205,18 +205,18 @@ impl Evidence {
 
     /// The counts behind the bet that came furthest, if all three together are enough.
     pub(super) fn found(&self) -> Option<Seen> {
+        (self.wealth() >= 1.0).then(|| self.seen())
+    }
+
+    /// The counts behind the bet that came furthest.
+    pub(super) fn seen(&self) -> Seen {
         let far = |bet: &Bet| bet.nats(self.left_out()) - bet.enough;
-        let best = self.bets.iter().max_by(|a, b| far(a).total_cmp(&far(b)))?;
+        let [first, others @ ..] = &self.bets;
+        let best = others.iter().fold(first, |best, bet| if far(bet) >= far(best) { bet } else { best });
         let wide = |(requests, hits): (u32, u32)| (u64::from(requests), u64::from(hits));
         let Sums { since, on, off } = best.seen;
         let during = wide(self.controls);
-        (self.wealth() >= 1.0).then(|| Seen {
-            since,
-            on: wide(on),
-            off: wide(off),
-            during,
-            groups: best.against(),
-        })
+        Seen { since, on: wide(on), off: wide(off), during, groups: best.against() }
     }
 
     /// Progress of the evidence, from 0 (none) to 1 (enough).

@@ -5,6 +5,7 @@ use super::busy_hours::BusyHours;
 use super::choose::SUSPECT;
 use super::finding::Share;
 use super::kind::Kind;
+use super::pace::UsualPace;
 use super::past_hours::PastHours;
 use super::policy::Policy;
 use super::sight::Blindness;
@@ -105,6 +106,9 @@ pub struct FlagMemory {
     /// The usual rates before the last change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usual: Option<Before>,
+    /// How quick requests with it off usually are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pace: Option<UsualPace>,
     /// True if off, before that change, was a page that is not there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub was_gate: bool,
@@ -152,6 +156,7 @@ impl FlagMemory {
             busy: BusyHours::default(),
             cooldown: None,
             usual: None,
+            pace: None,
             was_gate: false,
             on: PastHours::default(),
             off: PastHours::default(),

@@ -18,6 +18,8 @@ const ENOUGH: f64 = 3.0;
 /// Hits among the stage's own requests, and all requests, from which on it is suspected at once: evidence against a flag needs as many.
 const OWN_HITS: u64 = 3;
 const MIN_REQUESTS: u64 = 200;
+/// Other requests that are enough to tell whether they are in trouble as well.
+const MIN_OTHERS: u64 = 20;
 /// Microseconds after which counting starts again: a stage that was well while another flag did harm may do some later.
 const LONGEST: i64 = 60_000_000;
 
@@ -80,6 +82,17 @@ impl TroubleMark {
     pub(super) fn is_explained_by(&self, total: &Cohort, on: (&str, &Cohort), trouble: &Trouble) -> bool {
         let (all, on) = self.since(total, on, trouble);
         all.since(on).share() <= trouble.limit.max(all.share() / 2.0)
+    }
+
+    /// True if requests that did not have the flag on are in trouble too; none if too few of them ended to tell.
+    pub(super) fn is_elsewhere(
+        &self,
+        total: &Cohort,
+        on: (&str, &Cohort),
+        trouble: &Trouble,
+    ) -> Option<bool> {
+        let (all, own) = self.since(total, on, trouble);
+        (all.since(own).requests >= MIN_OTHERS).then(|| !self.is_explained_by(total, on, trouble))
     }
 
     /// All requests since the mark, and those that had the flag on.

@@ -294,6 +294,8 @@ struct Watched {
     cooled_at: Option<i64>,
     /// True if the controls leave a doubt about the finding.
     doubt: bool,
+    /// Until this time requests without it are taken for as slow as its own, in microseconds since 1970.
+    elsewhere_until: i64,
     /// True if its plan was held or people were told instead of killing it, since off would be an outage.
     spared: bool,
     /// True if it was reported that those who have it fail.
@@ -388,7 +390,20 @@ impl Guard {
         if std::mem::take(&mut self.limits_resume) {
             self.forget_on_limits(samples);
         }
+        let mark = self.trouble_mark.take().filter(|mark| mark.is_recent(now));
+        self.trouble_mark = trouble.zip(total).map(|(_, total)| {
+            mark.unwrap_or_else(|| TroubleMark::new(now, total, samples.iter().map(with_it_on)))
+        });
         let failed = self.failed.take();
+        if let Some(((trouble, total), mark)) = trouble.zip(total).zip(self.trouble_mark.as_ref()) {
+            for sample in samples {
+                let Some(watched) = self.flags.get_mut(sample.flag) else { continue };
+                if watched.is_slow_beside_controls() {
+                    let elsewhere = mark.is_elsewhere(total, with_it_on(sample), &trouble);
+                    watched.trouble_of_all(now, elsewhere, sample.policy);
+                }
+            }
+        }
         let mut suspects = Vec::new();
         let mut held: Vec<(Finding, NoActionReason)> = Vec::new();
         for sample in samples {
@@ -408,10 +423,6 @@ impl Guard {
         }
         let (mut act, others) = choose(now, suspects);
         held.extend(others);
-        let mark = self.trouble_mark.take().filter(|mark| mark.is_recent(now));
-        self.trouble_mark = trouble.zip(total).map(|(_, total)| {
-            mark.unwrap_or_else(|| TroubleMark::new(now, total, samples.iter().map(with_it_on)))
-        });
         let stage = act.is_none().then(|| self.suspected_stage(now, trouble.zip(total), samples)).flatten();
         let open = matches!(stage, Some((_, Judgement::Open)));
         act = act.or(stage.filter(|_| !open).map(|(finding, _)| finding));
@@ -602,7 +613,13 @@ impl Guard {
         }
         // No company got used to a stage that is minutes old.
         let young = sample.stage.is_some_and(|stage| is_suspected(now, stage, finding.since));
-        if young && watched.doubt {
+        let elsewhere = watched.is_slow_beside_controls()
+            && (1..=sample.policy.window / 2 * 3).contains(&(watched.elsewhere_until - now));
+        if elsewhere {
+            finding.ground = Ground::Unconfirmed;
+        }
+        let doubt = watched.doubt || elsewhere;
+        if young && doubt {
             finding.ground = Ground::Stage;
             return (now - self.stage_taken < ONE_STAGE).then_some(NoActionReason::Everywhere);
         }
@@ -612,7 +629,7 @@ impl Guard {
         if !watched.is_watched(now, sample) {
             return Some(NoActionReason::Unwatched);
         }
-        if let Some(until) = watched.cooldown.filter(|until| *until > now && !watched.doubt) {
+        if let Some(until) = watched.cooldown.filter(|until| *until > now && !doubt) {
             return Some(NoActionReason::Cooldown(until));
         }
         if let Some(since) = self.stopped {
@@ -624,7 +641,7 @@ impl Guard {
         if let Some(flag) = self.unresolved.as_ref().filter(|flag| *flag != sample.flag) {
             return Some(NoActionReason::Unresolved(flag.clone()));
         }
-        if watched.doubt {
+        if doubt {
             return Some(NoActionReason::Everywhere);
         }
         let related =
@@ -1007,6 +1024,7 @@ impl Watched {
             cooldown,
             cooled_at: None,
             doubt: false,
+            elsewhere_until: 0,
             spared,
             pilots: false,
             killed: sample.killed,
@@ -1092,6 +1110,24 @@ impl Watched {
     /// True if there is a finding that no off-cohort confirms.
     fn is_on_limits(&self) -> bool {
         self.finding.as_ref().is_some_and(|(finding, _)| finding.ground != Ground::Cohorts)
+    }
+
+    /// True if there is a finding on limits that its requests are slow, and there are controls.
+    fn is_slow_beside_controls(&self) -> bool {
+        let controls = |ground| matches!(ground, Ground::Controls | Ground::Unconfirmed);
+        let finding = self.finding.as_ref().map(|(finding, _)| finding);
+        finding.is_some_and(|finding| finding.harm == Harm::Slow && controls(finding.ground))
+    }
+
+    /// Takes in whether requests without it are in trouble as well, if that can be told. What is down slows those pages most that call it
+    /// most. A finding stands for the policy's window, and a step of it, after the harm is over.
+    fn trouble_of_all(&mut self, now: i64, elsewhere: Option<bool>, policy: &Policy) {
+        let until = match elsewhere {
+            Some(false) => return,
+            Some(true) => now.saturating_add(policy.window / 2 * 3),
+            None => now.saturating_add(1),
+        };
+        self.elsewhere_until = self.elsewhere_until.max(until);
     }
 
     /// True if requests that have it on are worse than those of its off-cohort: for sure, or by enough that its plan waits.
