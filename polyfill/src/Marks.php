@@ -6,7 +6,8 @@ namespace Flagstone\Polyfill;
 
 /**
  * Marks of requests and jobs that began and did not end, by the extension's rules: the outermost holds the content. A lost one,
- * whose end was skipped by an exception, is given up when a mark begins at the same place again, and after an hour.
+ * whose end was skipped by an exception, is given up when a mark begins at the same place again, and after an hour. One that ends
+ * after it was given up shows that marks at one place overlap, as in a loop of promises: for an hour none is given up by its place.
  *
  * @internal
  */
@@ -18,37 +19,56 @@ final class Marks
 
     /** @var list<array{int, string, int, bool}> token, place, begin, whether it is the outermost */
     private array $open = [];
+    /** @var array<int, int> nanoseconds when a mark was given up by its place, by its token */
+    private array $givenUp = [];
+    /** Nanoseconds until which none is. */
+    private int $overlapUntil = 0;
     private int $last = 0;
 
     /** @return array{int, bool} its token, and whether it is the outermost */
     public function begin(string $place, int $now): array
     {
         foreach ($this->open as $number => $mark) {
-            if ($mark[1] === $place) {
-                $this->open = \array_slice($this->open, 0, $number);
+            if ($place !== '' && $mark[1] === $place && $now >= $this->overlapUntil) {
+                $recent = \array_filter($this->givenUp, static fn (int $at): bool => $now - $at < self::LIMIT);
+                $lost = \array_column(\array_splice($this->open, $number), 0);
+                $this->givenUp = \array_slice($recent + \array_fill_keys($lost, $now), 0, self::MAX_OPEN, true);
                 break;
             }
         }
-        if ($this->outermost() !== null && !$this->holds($now)) {
+        if ($this->isOpen() && !$this->holds($now)) {
             $this->open = [];
         }
         if (\count($this->open) >= self::MAX_OPEN) {
             $this->open = \array_values(\array_filter($this->open, static fn (array $mark): bool => $mark[3]));
         }
-        $isOutermost = $this->outermost() === null;
+        $isOutermost = !$this->isOpen();
         $this->open[] = [++$this->last, $place, $now, $isOutermost];
 
         return [$this->last, $isOutermost];
     }
 
-    /** Ends the mark of that token; without one, the last that began. */
-    public function end(?int $token): void
+    /** Ends the mark of that token; without one, the last that began. True if that was the outermost. */
+    public function end(?int $token): bool
     {
+        $wasOpen = $this->isOpen();
         if ($token === null) {
             \array_pop($this->open);
         } else {
             $this->open = \array_values(\array_filter($this->open, static fn (array $mark): bool => $mark[0] !== $token));
+            if (isset($this->givenUp[$token])) {
+                $this->overlapUntil = $this->givenUp[$token] + self::LIMIT;
+                unset($this->givenUp[$token]);
+            }
         }
+
+        return $wasOpen && !$this->isOpen();
+    }
+
+    /** True if a request is open. */
+    public function isOpen(): bool
+    {
+        return $this->outermost() !== null;
     }
 
     public function holds(int $now): bool
@@ -70,10 +90,10 @@ final class Marks
         return null;
     }
 
-    /** Identifies the call of `flagstone_request_begin()` among those that are not over. */
+    /** Identifies the call of `flagstone_request_begin()` among those that are not over; empty if it is unknown. */
     public static function place(): string
     {
-        $calls = \debug_backtrace(\DEBUG_BACKTRACE_IGNORE_ARGS);
+        $calls = \function_exists('debug_backtrace') ? \debug_backtrace(\DEBUG_BACKTRACE_IGNORE_ARGS) : [];
         foreach ($calls as $call) {
             if ($call['function'] === 'flagstone_request_begin') {
                 $fiber = \Fiber::getCurrent();

@@ -4,11 +4,14 @@
 //! marks beside it, in another fiber or coroutine, are not counted. A mark that is lost, since an exception passed its end,
 //! must not hold the content for ever: it is given up when a mark begins at the same place again, and when it is as old as
 //! [`MAX_MARK_MILLIS`].
+//!
+//! In a loop of promises all requests begin at one place. A mark that ends after it was given up shows that: for
+//! [`MAX_MARK_MILLIS`] none is given up by its place.
 
 /// Milliseconds for which a mark holds the content, at most: an hour.
 pub const MAX_MARK_MILLIS: u64 = 3_600_000;
 
-/// Marks that are open at once, at most. The oldest that is not the outermost makes room.
+/// Marks that are open at once, at most, and that are known as given up. The oldest open one that is not the outermost makes room.
 const MAX_OPEN: usize = 256;
 
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +26,10 @@ struct Mark {
 #[derive(Debug, Clone, Default)]
 pub struct Marks {
     open: Vec<Mark>,
+    /// Tokens of marks that were given up by their place, and when.
+    given_up: Vec<(u64, u64)>,
+    /// Until then none is.
+    overlap_until: u64,
     last: u64,
 }
 
@@ -40,8 +47,13 @@ impl Marks {
     /// milliseconds of a clock that does not go back.
     pub fn begin(&mut self, place: u64, now: u64) -> MarkBegun {
         // A mark that begins again at the same place has lost its end, and so have the marks within it.
-        let again = self.open.iter().position(|mark| place != 0 && mark.place == place);
-        self.open.truncate(again.unwrap_or(self.open.len()));
+        if let Some(again) = self.open.iter().position(|mark| place != 0 && mark.place == place)
+            && now >= self.overlap_until
+        {
+            self.given_up.retain(|(_, at)| now.saturating_sub(*at) < MAX_MARK_MILLIS);
+            let room = MAX_OPEN - self.given_up.len();
+            self.given_up.extend(self.open.drain(again..).map(|mark| (mark.token, now)).take(room));
+        }
         if self.outermost().is_some_and(|mark| is_over(mark, now)) {
             self.open.clear();
         }
@@ -62,6 +74,11 @@ impl Marks {
             None => self.open.pop(),
             Some(token) => {
                 let known = self.open.iter().position(|mark| mark.token == token);
+                if known.is_none()
+                    && let Some(early) = self.given_up.iter().position(|(given_up, _)| *given_up == token)
+                {
+                    self.overlap_until = self.given_up.swap_remove(early).1 + MAX_MARK_MILLIS;
+                }
                 known.map(|known| self.open.remove(known))
             }
         };
@@ -145,6 +162,34 @@ mod tests {
         // Marks at an unknown place nest.
         begun(&mut marks, 0);
         assert!(!begun(&mut marks, 0).1);
+    }
+
+    // In a loop of promises all requests begin at one place: each took the one before for lost, so that the long ones were never counted.
+    #[test]
+    fn a_mark_that_ends_after_it_was_given_up_shows_that_marks_at_one_place_overlap() {
+        let mut marks = Marks::default();
+        let (first, _) = begun(&mut marks, 7);
+        assert!(begun(&mut marks, 7).1, "the first may be lost");
+        assert!(!marks.end(Some(first)));
+        let (third, is_request) = begun(&mut marks, 7);
+        assert!(!is_request);
+        assert!(marks.end(Some(2)), "the second was not given up");
+        assert!(!marks.end(Some(2)), "an end that is said twice shows nothing");
+        assert!(!marks.end(Some(third)));
+        // An hour later a mark may be lost again.
+        assert!(marks.begin(7, MAX_MARK_MILLIS - 1).outermost);
+        assert!(!marks.begin(7, MAX_MARK_MILLIS - 1).outermost);
+        assert!(marks.begin(7, MAX_MARK_MILLIS).outermost);
+    }
+
+    #[test]
+    fn lost_marks_at_one_place_do_not_pile_up() {
+        let mut marks = Marks::default();
+        (0..10_000).for_each(|_| _ = begun(&mut marks, 7));
+        assert!(marks.given_up.len() <= MAX_OPEN);
+        begun(&mut marks, 7);
+        assert_eq!(marks.begin(7, MAX_MARK_MILLIS).token, 10_002);
+        assert!(marks.given_up.len() <= 2, "those of the last hour");
     }
 
     #[test]
