@@ -25,6 +25,8 @@ final class Process
     private static array $open = [];
     private static ?Evaluator $evaluator = null;
     private static ?Overrides $overrides = null;
+    /** The overrides go with the outermost mark. */
+    private static bool $overriddenWithin = false;
     private static ?string $named = null;
     /** @var ?array{string, ?string, ?string, bool} file of definitions that answers instead of a store */
     private static ?array $file = null;
@@ -258,8 +260,10 @@ final class Process
     /** Marks the start of a request or job and returns its token; in a process that serves many, the outermost mark moves the pin. */
     public static function markBegin(): int
     {
-        [$token, $isOutermost] = self::marks()->begin(Marks::place(), (int) \hrtime(true));
-        if ($isOutermost) {
+        self::pin();
+        [$token, $isOutermost] = self::marks()->begin(Marks::place(), (int) hrtime(true));
+        if ($isOutermost && self::marksRequests()) {
+            self::dropOverridesWithin();
             self::refresh();
         }
 
@@ -268,12 +272,29 @@ final class Process
 
     public static function markEnd(?int $token): void
     {
-        self::marks()->end($token);
+        if (self::marks()->end($token)) {
+            self::dropOverridesWithin();
+        }
         self::releaseHeld();
     }
 
     private static function marks(): Marks
     {
+    /** Drops the overrides that were made within an outermost mark that ended, or was lost. */
+    private static function dropOverridesWithin(): void
+    {
+        if (self::$overriddenWithin) {
+            self::$overriddenWithin = false;
+            self::$overrides = null;
+        }
+    }
+
+    /** True if the outermost mark is a request or job; within a request of PHP's own it is a part of that. */
+    private static function marksRequests(): bool
+    {
+        return self::$isLongLived || self::$servesRequests;
+    }
+
         return self::$marks ??= new Marks();
     }
 
@@ -399,6 +420,7 @@ final class Process
     public static function overridden(): bool
     {
         return self::$overrides !== null;
+        self::$overriddenWithin = self::marksRequests() && self::marks()->isOpen();
     }
 
     public static function lastError(): ?string

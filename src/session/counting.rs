@@ -240,7 +240,6 @@ impl<H: Host> Session<H> {
             return MarkBegun { outermost: false, ..begun };
         }
         self.counting.by_itself = false;
-        self.counting.overridden_within = false;
         self.begin_counting(!self.long_lived);
         self.refresh();
         begun
@@ -276,6 +275,11 @@ impl<H: Host> Session<H> {
         let Some(snapshot) = &view.snapshot else { return };
         let counting = &mut self.counting;
         if counting.chosen != self.chosen {
+        self.ends_overrides()
+    }
+
+    /// True once, if answers were overridden within an outermost mark that ended or was lost.
+    pub fn ends_overrides(&mut self) -> bool {
             counting.chosen.clone_from(&self.chosen);
         }
         let rested = std::mem::take(&mut counting.rests);

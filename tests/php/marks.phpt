@@ -61,6 +61,7 @@ php('flagstone_request_begin(); feature_enabled("b", 1); flagstone_request_end()
 same('a worker that is killed between two jobs', [$requests + 3, $errors + 2], $counted('b'));
 
 same('overrides of a marked request', '01', php('$token = flagstone_request_begin(); flagstone_override(["a" => false]); echo +feature_enabled("a", 1); flagstone_request_end(0, $token); echo +feature_enabled("a", 1);', $settings));
+same('overrides of a mark that was lost', '01', php('for ($job = 0; $job < 2; $job++) { flagstone_request_begin(); if ($job === 0) { flagstone_override(["a" => false]); } echo +feature_enabled("a", 1); }', $settings));
 same('overrides of the process', '00', php('flagstone_override(["a" => false]); $token = flagstone_request_begin(); echo +feature_enabled("a", 1); flagstone_request_end(0, $token); echo +feature_enabled("a", 1);', $settings));
 echo "done\n";
 --EXPECT--

@@ -549,7 +549,13 @@ pub(crate) extern "C" fn flagstone_request_begin(frame: &mut ExecuteData, result
             return 0;
         }
         let place = call::place_of(frame);
-        with_globals(|globals| globals.session.mark_begin(place).token.cast_signed())
+        with_globals(|globals| {
+            let begun = globals.session.mark_begin(place);
+            if begun.outermost && globals.session.ends_overrides() {
+                globals.set_overrides(None);
+            }
+            begun.token.cast_signed()
+        })
     });
     result.set_long(token);
 }
