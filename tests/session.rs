@@ -672,6 +672,50 @@ fn what_is_wrong_with_one_of_two_stores_is_logged_once_a_minute() {
             next_request(&mut worker);
             ask(&mut worker, "portal");
             lines.append(&mut log(&mut worker));
+// The directory for counters that a host's settings or the web server named for one request held for the worker's life.
+#[test]
+fn a_request_is_counted_in_the_directory_of_its_own_settings() {
+    let (directory, path, _store) = shop();
+    let memories = ["one", "two"].map(|name| directory.join(name));
+    memories.iter().for_each(|memory| std::fs::create_dir(memory).unwrap());
+    let file = directory.join("file");
+    std::fs::write(&file, "").unwrap();
+    let mut worker = worker(&path);
+    let serve = |worker: &mut Session<Process>, memory: Option<&PathBuf>, asks: bool, status: u16| {
+        worker.host().settings.telemetry = memory.cloned();
+        next_request(worker);
+        worker.count_request(true, true);
+        if asks {
+            ask(worker, "portal");
+        }
+        worker.request_ends(|| Status::Http(status));
+    };
+    let counts = |worker: &mut Session<Process>| {
+        let now = worker.host().wall_clock();
+        memories.each_ref().map(|memory| {
+            let total = read(memory, &path, now, |_| true).unwrap().total();
+            (total.requests, total.errors)
+        })
+    };
+    let [one, two] = memories.each_ref();
+    serve(&mut worker, Some(one), true, 200);
+    serve(&mut worker, Some(two), true, 500);
+    serve(&mut worker, Some(one), true, 200);
+    assert_eq!(counts(&mut worker), [(2, 0), (1, 1)]);
+    // Requests that ask nothing, and such as are not counted.
+    serve(&mut worker, Some(two), false, 200);
+    serve(&mut worker, None, false, 500);
+    serve(&mut worker, None, true, 500);
+    assert_eq!(counts(&mut worker), [(2, 0), (2, 1)]);
+    // A directory that cannot be used keeps no other from being counted in.
+    for _ in 0..2 {
+        serve(&mut worker, Some(&file), true, 500);
+        assert!(worker.counted_in().1.is_some());
+        serve(&mut worker, Some(one), true, 200);
+    }
+    assert_eq!(counts(&mut worker), [(4, 0), (2, 1)]);
+}
+
         }
         pass(&mut worker, SECOND);
     }

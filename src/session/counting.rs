@@ -27,13 +27,13 @@ pub struct Counting {
     error: Option<String>,
     /// Snapshot and store that the recorder counts for; the snapshot is held so that no other can have its address.
     bound: Option<Arc<Snapshot>>,
-    store: PathBuf,
+    memory: Memory,
     /// The path by which that store was chosen.
     chosen: Vec<u8>,
-    /// The recorder counts for another store than the request's, until a question chooses it.
+    /// The recorder counts for another store than the request's, or elsewhere, until a question chooses it.
     rests: bool,
-    /// Stores whose memory could not be opened, and the coarse milliseconds of the next attempt of each.
-    retries: Vec<(PathBuf, u64)>,
+    /// Memory that could not be opened, the coarse milliseconds of the next attempt of each, and the reason.
+    retries: Vec<(Memory, u64, String)>,
     /// Coarse milliseconds of the last check of the memory's file.
     looked: u64,
     /// The head, by its number, that the memory's header names the store of.
@@ -51,6 +51,19 @@ pub struct Counting {
     ended: bool,
     /// Begin of the request, in nanoseconds.
     begun: u64,
+}
+
+/// The directory that is counted in, and the store that is counted there.
+#[derive(Debug, Default)]
+struct Memory {
+    directory: PathBuf,
+    store: PathBuf,
+}
+
+impl Memory {
+    fn is(&self, directory: &Path, store: &Path) -> bool {
+        self.store == store && self.directory.as_os_str() == directory.as_os_str()
+    }
 }
 
 impl Counting {
@@ -105,10 +118,11 @@ impl Counting {
         }
     }
 
-    /// True if the memory of a store could not be opened, and its next attempt is still to come.
-    fn waits(&mut self, store: &Path, clock: u64) -> bool {
-        self.retries.retain(|(_, at)| clock < *at);
-        self.retries.iter().any(|(waiting, _)| waiting == store)
+    /// The reason why that memory could not be opened, if its next attempt is still to come.
+    fn waits(&mut self, directory: &Path, store: &Path, clock: u64) -> Option<String> {
+        self.retries.retain(|(_, at, _)| clock < *at);
+        let waiting = self.retries.iter().find(|(waiting, ..)| waiting.is(directory, store))?;
+        Some(waiting.2.clone())
     }
 
     /// The recorder, if it counts for the request's store. Whatever has a pinned snapshot need not ask.
@@ -172,9 +186,13 @@ impl<H: Host> Session<H> {
     }
 
     fn begin_counting(&mut self, awaited: bool) {
-        if self.host.settings().telemetry.is_some() {
-            let path = self.named.as_deref().unwrap_or(&self.host.settings().store);
-            self.counting.rests = path != self.counting.chosen;
+        let settings = self.host.settings();
+        let path = self.named.as_deref().unwrap_or(&settings.store);
+        let counted_in = self.counting.memory.directory.as_os_str();
+        let directory = settings.telemetry.as_deref();
+        self.counting.rests =
+            path != self.counting.chosen || directory.is_none_or(|directory| directory != counted_in);
+        if directory.is_some() {
             self.counting.begin(self.host.precise_ns(), awaited);
         }
     }
@@ -257,6 +275,11 @@ impl<H: Host> Session<H> {
             return false;
         }
         self.end_counting(status);
+        self.ends_overrides()
+    }
+
+    /// True once, if answers were overridden within an outermost mark that ended or was lost.
+    pub fn ends_overrides(&mut self) -> bool {
         std::mem::take(&mut self.counting.overridden_within)
     }
 
@@ -275,16 +298,11 @@ impl<H: Host> Session<H> {
         let Some(snapshot) = &view.snapshot else { return };
         let counting = &mut self.counting;
         if counting.chosen != self.chosen {
-        self.ends_overrides()
-    }
-
-    /// True once, if answers were overridden within an outermost mark that ended or was lost.
-    pub fn ends_overrides(&mut self) -> bool {
             counting.chosen.clone_from(&self.chosen);
         }
         let rested = std::mem::take(&mut counting.rests);
         if let Some(recorder) = &mut counting.recorder
-            && counting.store == store
+            && counting.memory.is(directory, store)
         {
             let look = clock.saturating_sub(counting.looked) >= LOOK_EVERY_MS;
             counting.looked = if look { clock } else { counting.looked };
@@ -309,11 +327,10 @@ impl<H: Host> Session<H> {
         counting.recorder = None;
         counting.bound = None;
         counting.noted = None;
-        if counting.store != store {
-            counting.store = store.to_owned();
-        }
+        counting.memory = Memory { directory: directory.to_owned(), store: store.to_owned() };
         counting.looked = clock;
-        if counting.waits(store, clock) {
+        if let Some(error) = counting.waits(directory, store, clock) {
+            counting.error = Some(error);
             return;
         }
         match Recorder::open(directory, store, snapshot, self.host.wall_clock()) {
@@ -332,7 +349,8 @@ impl<H: Host> Session<H> {
                 if counting.retries.len() == MAX_RETRIES {
                     counting.retries.remove(0);
                 }
-                counting.retries.push((store.to_owned(), clock + RETRY_MS));
+                let memory = Memory { directory: directory.to_owned(), store: store.to_owned() };
+                counting.retries.push((memory, clock + RETRY_MS, error.clone()));
                 if counting.error.as_deref() != Some(&error) {
                     self.notices.push(error.clone());
                 }
