@@ -162,7 +162,7 @@ function feature_track(string $event, float $value = 1.0): void {}
  *
  * @param string $store the store's directory
  * @return bool false where php.ini names another store, `open_basedir` forbids the path, or the store cannot be opened:
- *     `flagstone_status()['last_error']` says why
+ *     `flagstone_status()['last_error']` says why. A store that was named before no longer answers then
  */
 function flagstone_use(string $store): bool {}
 

@@ -23,6 +23,12 @@ final class LoadError extends \RuntimeException
         return new self($text . $this->getMessage(), $this->getCode());
     }
 
+    /** The problem of a function that disable_functions takes away, such as `getcwd()`. */
+    public static function withoutFunction(string $function): self
+    {
+        return new self("the polyfill cannot work without $function, which disable_functions in php.ini names; take it out of there, or install the extension");
+    }
+
     /** Escapes a path, or other text found, so that it cannot forge another line. */
     public static function printable(string $text): string
     {

@@ -31,6 +31,8 @@ final class Process
     /** @var ?array{string, ?string, ?string, bool} file of definitions that answers instead of a store */
     private static ?array $file = null;
     private static ?string $error = null;
+    /** Reason why the last flagstone_use() was refused. */
+    private static ?string $refused = null;
     private static string $chosen = '';
     private static int $retryAt = 0;
 
@@ -278,8 +280,6 @@ final class Process
         self::releaseHeld();
     }
 
-    private static function marks(): Marks
-    {
     /** Drops the overrides that were made within an outermost mark that ended, or was lost. */
     private static function dropOverridesWithin(): void
     {
@@ -295,6 +295,8 @@ final class Process
         return self::$isLongLived || self::$servesRequests;
     }
 
+    private static function marks(): Marks
+    {
         return self::$marks ??= new Marks();
     }
 
@@ -346,30 +348,50 @@ final class Process
     public static function use(string $store): bool
     {
         self::pin();
-        if ($store === '' || \str_contains($store, "\0")) {
-            return false;
-        }
-        try {
-            $store = Trust::absolute($store);
-        } catch (LoadError $problem) {
-            self::$error = $problem->getMessage();
-
-            return false;
-        }
-        if (self::$named === $store) {
-            return self::$error === null;
-        }
         $configured = Settings::store();
-        if ($configured !== '' && $configured !== $store) {
-            $same = self::withoutWarnings(static fn (): bool => \realpath($store) !== false && \realpath($store) === \realpath($configured));
-            if (!$same) {
-                return false;
-            }
+        try {
+            self::$refused = null;
+            $path = self::withFunctions(static fn (): string => self::nameable($store, $configured));
+        } catch (LoadError $problem) {
+            self::$refused = 'flagstone_use(): ' . $problem->getMessage();
+            // The store that was named before may be another application's.
+            $path = '';
         }
-        self::$named = $store;
-        self::advanceToNewest();
+        $isAnother = self::$named !== $path;
+        self::$named = $path;
+        if ($isAnother && $configured === '') {
+            self::advanceToNewest();
+        }
 
-        return self::$error === null;
+        return self::lastRefusal() === null;
+    }
+
+    /**
+     * Makes absolute the path that PHP code names, if it may name one while php.ini names `$configured`.
+     *
+     * @throws LoadError
+     */
+    private static function nameable(string $store, string $configured): string
+    {
+        if ($store === '' || \str_contains($store, "\0")) {
+            throw new LoadError('"' . LoadError::printable($store) . '" is no path');
+        }
+        $path = Trust::absolute($store);
+        if ($configured === '' || $configured === $path) {
+            return $path;
+        }
+        [$one, $other] = [@\lstat("$path/."), @\lstat("$configured/.")];
+        if ($one === false || $other === false || [$one['dev'], $one['ino']] !== [$other['dev'], $other['ino']]) {
+            throw new LoadError("php.ini's flagstone.store is " . LoadError::printable($configured) . ', which ' . LoadError::printable($store) . ' cannot replace');
+        }
+
+        return $path;
+    }
+
+    /** The reason why no store is open, or why the name of one was refused. */
+    private static function lastRefusal(): ?string
+    {
+        return self::$refused ?? self::$error;
     }
 
     /**
@@ -398,6 +420,7 @@ final class Process
             throw new \Error('flagstone_override() is refused: flagstone.allow_override is off in this process');
         }
         self::$overrides = $answers === null && $otherwise === null ? null : new Overrides($answers ?? [], $otherwise);
+        self::$overriddenWithin = self::marksRequests() && self::marks()->isOpen();
     }
 
     public static function store(): ?FlagSource
@@ -420,12 +443,11 @@ final class Process
     public static function overridden(): bool
     {
         return self::$overrides !== null;
-        self::$overriddenWithin = self::marksRequests() && self::marks()->isOpen();
     }
 
     public static function lastError(): ?string
     {
-        return self::$error ?? self::$store?->lastError();
+        return self::lastRefusal() ?? self::$store?->lastError();
     }
 
     /** Microseconds since 1970. */
@@ -460,6 +482,7 @@ final class Process
             }
         } elseif (self::$servesRequests && self::isAnotherRequest()) {
             self::$named = null;
+            self::$refused = null;
             self::$file = null;
             self::$overrides = null;
             self::$now = self::clock();
@@ -487,19 +510,14 @@ final class Process
     {
         self::$checkedAt = (int) \hrtime(true);
         try {
-            self::withoutWarnings(static function (): void {
+            self::withFunctions(static function (): void {
                 if (self::choose()) {
                     self::$store?->checkForUpdate();
                 }
             });
-        } catch (\Error $error) {
-            $message = $error->getMessage();
-            if (!\str_starts_with($message, 'Call to undefined function ')) {
-                throw $error;
-            }
-            $function = \substr((string) \strrchr(\strtr($message, ' ', '\\'), '\\'), 1);
+        } catch (LoadError $problem) {
             self::$store = null;
-            self::$error = "the polyfill cannot work without $function, which disable_functions in php.ini names; take it out of there, or install the extension";
+            self::$error = $problem->getMessage();
         }
         $store = self::$store;
         self::releaseHeld();
@@ -672,12 +690,19 @@ final class Process
      * @param \Closure(): T $do
      * @return T
      */
-    private static function withoutWarnings(\Closure $do): mixed
+     * @throws LoadError where disable_functions names what it calls
+    private static function withFunctions(\Closure $do): mixed
     {
         \set_error_handler(static fn (): bool => true);
         try {
             return $do();
         } finally {
+        } catch (\Error $error) {
+            $message = $error->getMessage();
+            if (!\str_starts_with($message, 'Call to undefined function ')) {
+                throw $error;
+            }
+            throw LoadError::withoutFunction(\substr((string) \strrchr(\strtr($message, ' ', '\\'), '\\'), 1));
             \restore_error_handler();
         }
     }

@@ -616,10 +616,12 @@ impl<H: Host> Session<H> {
         self.named.as_deref() == Some(path)
     }
 
-    /// Names the store of the request; the next question uses it. Ignored if the settings name one.
-    pub fn name_store(&mut self, path: Vec<u8>) {
-        self.named = Some(path);
-        self.unpin();
+    /// Names the store of the request, or none; the next question uses it. Ignored if the settings name one.
+    pub fn name_store(&mut self, path: Option<Vec<u8>>) {
+        self.named = path;
+        if self.host.settings().store.is_empty() {
+            self.unpin();
+        }
     }
 
     /// Starts or ends answering from overrides instead of the snapshot: the next question looks again.

@@ -35,6 +35,8 @@ if (isset($argv[1])) {
         }
         array_push($said, feature_enabled(FLAG), feature_explain(FLAG), flagstone_refresh(), feature_enabled(FLAG), flagstone_status());
     }
+    // A name that is refused leaves no store.
+    array_push($said, flagstone_use(''), feature_enabled(FLAG), flagstone_status());
     array_walk($said, function (&$part): void {
         if (is_array($part)) {
             unset($part['backend'], $part['sigbus'], $part['age'], $part['map'], $part['published_at'], $part['telemetry'], $part['counters']['on'], $part['counters']['off']);

@@ -35,6 +35,14 @@ foreach (['', "a\0b", 'missing'] as $path) {
     same(json_encode($path), false, flagstone_use($path));
 }
 
+// A refused name left the store that was named before it: another application's.
+foreach (['', "a\0b"] as $path) {
+    same('named', [true, true], [flagstone_use($one), feature_enabled('a')]);
+    same('refused ' . json_encode($path), [false, false, true], [flagstone_use($path), feature_enabled('a'), str_contains(flagstone_status()['last_error'], 'is no path')]);
+    same('named again', [true, true, null], [flagstone_use($one), feature_enabled('a'), flagstone_status()['last_error']]);
+}
+same('no store', true, str_contains(php("flagstone_use('$one'); ini_set('open_basedir', '/usr'); echo +flagstone_use('$two'), +feature_enabled('a'), flagstone_status()['last_error'];"), '00flagstone_use(): open_basedir does not allow'));
+
 // A release is switched: the path is the same and leads elsewhere.
 symlink($one, "$one-current");
 same('before the switch', [true, true], [flagstone_use("$one-current"), feature_enabled('a')]);
@@ -61,6 +69,7 @@ $run = function ($settings, $store) use ($use) {
 };
 same('php.ini is final', '01', $run(['flagstone.store' => $one], $two));
 same('and says so', true, str_contains(php("flagstone_use('$two'); echo flagstone_status()['last_error'];", ['flagstone.store' => $one]), "flagstone.store is $one"));
+same('until it is named again', '01 11 01', php("foreach (['$one', '$two', '$one'] as \$store) { flagstone_use(\$store); echo +isset(flagstone_status()['last_error']), +feature_enabled('a'), ' '; }", ['flagstone.store' => $one]));
 same('naming the same is fine', '11', $run(['flagstone.store' => $one], "$one/"));
 same('open_basedir', '00', $run(['open_basedir' => '/usr'], $one));
 same('open_basedir says so', true, str_contains(php("flagstone_use('$one'); echo flagstone_status()['last_error'];", ['open_basedir' => '/usr']), 'open_basedir does not allow'));

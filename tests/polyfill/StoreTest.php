@@ -34,6 +34,32 @@ final class StoreTest extends TestCase
             self::php('echo feature_enabled("a") ? "on" : "off", ", ", flagstone_status()["last_error"];', ['flagstone.store' => 'flags']));
     }
 
+    // The store that was named before went on answering, another application's; nothing said why the name was refused.
+    public function test_a_name_that_is_refused_leaves_no_store_and_status_says_why(): void
+    {
+        $store = self::store(['portal' => true]);
+        $other = self::store(['portal' => false]);
+        $use = static fn (string $name, array $settings = []): string => self::php(
+            "define('FLAGSTONE_STORE', '$store'); foreach (['$store', $name, '$store'] as \$named) { echo +flagstone_use(\$named), +feature_enabled('portal'), ' ', flagstone_status()['last_error'] ?? 'none', \"\\n\"; }",
+            $settings,
+        );
+        self::assertSame("11 none\n00 flagstone_use(): \"\" is no path\n11 none", $use("''"));
+        self::assertSame("11 none\n00 flagstone_use(): \"a\u{fffd}b\" is no path\n11 none", $use("\"a\\0b\""));
+        // The one of php.ini goes on.
+        $configured = ['flagstone.store' => $store];
+        self::assertSame("11 none\n01 flagstone_use(): \"\" is no path\n11 none", $use("''", $configured));
+        self::assertSame("11 none\n01 flagstone_use(): php.ini's flagstone.store is $store, which $other cannot replace\n11 none", $use("'$other'", $configured));
+    }
+
+    // Content moved in the middle of a request whose code named the store of php.ini.
+    public function test_naming_the_store_of_php_ini_moves_no_content(): void
+    {
+        $store = self::store(['portal' => true]);
+        $publish = \var_export(\escapeshellarg((string) \getenv('FLAGSTONE_BIN')) . ' disable portal --yes --store ' . \escapeshellarg($store), true);
+        self::assertSame('111', self::php('echo +feature_enabled("portal"); (new ReflectionClass(Flagstone\Polyfill\Process::class))->setStaticPropertyValue("isLongLived", false);'
+            . "exec($publish); echo +flagstone_use('$store/.'), +feature_enabled('portal');", ['flagstone.store' => $store]));
+    }
+
     public function test_a_refresh_moves_to_the_newest_generation_and_a_look_does_within_the_refresh_interval(): void
     {
         $store = self::store(['portal' => false]);

@@ -632,11 +632,13 @@ pub(crate) extern "C" fn flagstone_use(frame: &mut ExecuteData, result: &mut Zva
             match named_store::may_be_named(question.flag, &session.host().settings.session.store) {
                 Ok(path) => {
                     globals.refused = None;
-                    session.name_store(path);
+                    session.name_store(Some(path));
                     session.pin();
                     session.error().is_none()
                 }
                 Err(why) => {
+                    // The store that was named before may be another application's.
+                    session.name_store(None);
                     globals.refused = Some(why);
                     false
                 }
