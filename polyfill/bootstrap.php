@@ -17,6 +17,10 @@ spl_autoload_register(static function (string $class): void {
     }
 });
 
+if (!function_exists('hrtime')) {
+    require_once __DIR__ . '/src/hrtime.php';
+}
+
 // extension_loaded() alone is not enough: opcache compiles its answer into this file, and with opcache.file_cache it may have been
 // another PHP's.
 if (!in_array('flagstone', function_exists('get_loaded_extensions') ? get_loaded_extensions() : (extension_loaded('flagstone') ? ['flagstone'] : []), true)) {

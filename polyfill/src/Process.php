@@ -252,7 +252,7 @@ final class Process
         self::$held = null;
         self::$now = self::clock();
         self::advanceToNewest();
-        if (self::$isLongLived && self::marks()->holds((int) \hrtime(true))) {
+        if (self::$isLongLived && self::marks()->holds((int) hrtime(true))) {
             self::hold();
         }
 
@@ -312,7 +312,7 @@ final class Process
     /** Drops the held content once neither a mark nor the setting needs it. */
     private static function releaseHeld(): void
     {
-        if (self::$held !== null && !self::staysAtItsContent() && !self::marks()->holds((int) \hrtime(true))) {
+        if (self::$held !== null && !self::staysAtItsContent() && !self::marks()->holds((int) hrtime(true))) {
             self::$held = null;
         }
     }
@@ -320,7 +320,7 @@ final class Process
     /** True until the refresh interval is over, in a process that lives long. */
     private static function staysAtItsContent(): bool
     {
-        return self::$refresh === 0 || (self::$isLongLived && \hrtime(true) - self::$movedAt < self::$refresh);
+        return self::$refresh === 0 || (self::$isLongLived && hrtime(true) - self::$movedAt < self::$refresh);
     }
 
     /** The generation that answers. */
@@ -472,10 +472,10 @@ final class Process
             return;
         }
         if (self::$isLongLived) {
-            if (\hrtime(true) - self::$checkedAt >= \min(self::$refresh ?: self::SWITCHES_NANOSECONDS, self::SWITCHES_NANOSECONDS)) {
+            if (hrtime(true) - self::$checkedAt >= \min(self::$refresh ?: self::SWITCHES_NANOSECONDS, self::SWITCHES_NANOSECONDS)) {
                 if (self::staysAtItsContent()) {
                     self::hold();
-                } elseif (!self::marks()->holds((int) \hrtime(true))) {
+                } elseif (!self::marks()->holds((int) hrtime(true))) {
                     self::$now = self::clock();
                 }
                 self::advanceToNewest();
@@ -508,7 +508,7 @@ final class Process
     /** Moves to the newest generation. */
     private static function advanceToNewest(): void
     {
-        self::$checkedAt = (int) \hrtime(true);
+        self::$checkedAt = (int) hrtime(true);
         try {
             self::withFunctions(static function (): void {
                 if (self::choose()) {
@@ -546,16 +546,17 @@ final class Process
         $isRelative = $path !== '' && $path[0] !== '/';
         $before = $path === self::$chosen ? self::$store : null;
         $linked = $before !== null && '/' . \implode('/', \array_diff(\explode('/', $path), ['', '.'])) !== $before->directory;
-        if ($before !== null && (!$linked || \hrtime(true) < self::$retryAt)) {
+        if ($before !== null && (!$linked || hrtime(true) < self::$retryAt)) {
             return true;
         }
-        if ($path === self::$chosen && self::$error !== null && \hrtime(true) < self::$retryAt) {
+        if ($path === self::$chosen && self::$error !== null && hrtime(true) < self::$retryAt) {
             return false;
         }
         self::$store = null;
         self::$chosen = $path;
-        self::$retryAt = (int) \hrtime(true) + self::RETRY_NANOSECONDS;
+        self::$retryAt = (int) hrtime(true) + self::RETRY_NANOSECONDS;
         self::$error = match (true) {
+            $path === '' && !\function_exists('get_cfg_var') => LoadError::withoutFunction('get_cfg_var()')->getMessage(),
             $path === '' => self::NO_STORE,
             $isRelative => 'flagstone.store is "' . LoadError::printable($path) . '" in php.ini, expected an absolute path: every flag is off',
             default => null,
@@ -689,20 +690,20 @@ final class Process
      * @template T
      * @param \Closure(): T $do
      * @return T
-     */
      * @throws LoadError where disable_functions names what it calls
+     */
     private static function withFunctions(\Closure $do): mixed
     {
         \set_error_handler(static fn (): bool => true);
         try {
             return $do();
-        } finally {
         } catch (\Error $error) {
             $message = $error->getMessage();
             if (!\str_starts_with($message, 'Call to undefined function ')) {
                 throw $error;
             }
             throw LoadError::withoutFunction(\substr((string) \strrchr(\strtr($message, ' ', '\\'), '\\'), 1));
+        } finally {
             \restore_error_handler();
         }
     }

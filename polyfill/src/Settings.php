@@ -71,7 +71,7 @@ final class Settings
             'flagstone.map' => ['auto, private or shared', static fn (string $value): bool => $isWord($value, '', 'auto', 'private', 'shared')],
             'flagstone.allow_override' => ['On, Off or cli', static fn (string $value): bool => $isWord($value, 'cli') || $isSwitch($value)],
         ];
-        $refused = [];
+        $refused = \function_exists('get_cfg_var') ? [] : ['settings of flagstone in php.ini are not read: ' . LoadError::withoutFunction('get_cfg_var()')->getMessage()];
         foreach ($expected as $setting => [$what, $isUnderstood]) {
             $value = self::configured($setting);
             if (\is_string($value) && !$isUnderstood($value)) {
@@ -87,7 +87,7 @@ final class Settings
     {
         if (!self::isNumber($name)) {
             // No regular expression: pcre.backtrack_limit may let none match.
-            foreach (\explode("\n", (string) @\file_get_contents('/etc/passwd')) as $line) {
+            foreach (\explode("\n", \function_exists('file_get_contents') ? (string) @\file_get_contents('/etc/passwd') : '') as $line) {
                 $fields = \explode(':', $line);
                 if ($fields[0] === $name && isset($fields[2])) {
                     return self::isNumber($fields[2]) ? (int) $fields[2] : null;
@@ -106,7 +106,7 @@ final class Settings
         return $text !== '' && \strspn($text, '0123456789') === \strlen($text) && \strlen(\ltrim($text, '0')) <= 10 && (int) $text < 0xffff_ffff;
     }
 
-    /** Converts seconds; null for anything else. */
+    /** Converts seconds; null for anything else. Rounds up to milliseconds: a small interval must not become 0, which means never. */
     private static function nanoseconds(mixed $seconds): ?int
     {
         if (!\is_string($seconds) || !\is_numeric(\trim($seconds))) {
@@ -114,7 +114,7 @@ final class Settings
         }
         $seconds = (float) \trim($seconds);
 
-        return $seconds >= 0.0 && $seconds <= 86_400.0 ? (int) ($seconds * 1e9) : null;
+        return $seconds >= 0.0 && $seconds <= 86_400.0 ? (int) \ceil($seconds * 1000.0) * 1_000_000 : null;
     }
 
     /** The value in php.ini, even though no extension registered the name. */

@@ -68,7 +68,7 @@ final class Store extends FlagSource
         $this->head = Head::read($trust);
         $this->environment = $this->head->environment;
         $this->expose($trust, $this->head->sharedWithGroup);
-        $this->load($this->head, (int) \hrtime(true));
+        $this->load($this->head, (int) hrtime(true));
     }
 
     /** True if the judged path is this store's, with the same warning. */
@@ -84,7 +84,7 @@ final class Store extends FlagSource
 
     public function checkForUpdate(): bool
     {
-        $now = (int) \hrtime(true);
+        $now = (int) hrtime(true);
         try {
             $head = $this->head->again($this->directory);
             if ($head->file !== $this->head->file && $head->environment !== $this->environment) {

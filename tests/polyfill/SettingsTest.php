@@ -29,6 +29,14 @@ final class SettingsTest extends TestCase
         }
     }
 
+    // An interval below a nanosecond became 0, which means never.
+    public function test_a_small_refresh_interval_is_rounded_up(): void
+    {
+        foreach (['1e-10' => 1_000_000, '0.0015' => 2_000_000, '0' => 0, '2' => 2_000_000_000] as $seconds => $expected) {
+            self::assertSame((string) $expected, self::php('echo Flagstone\Polyfill\Settings::refresh();', ['flagstone.refresh' => (string) $seconds]));
+        }
+    }
+
     public function test_settings_that_php_could_not_read_leave_the_default(): void
     {
         $store = self::store(['portal' => true]);

@@ -487,6 +487,16 @@ final class StoreTest extends TestCase
             $found = self::php($ask, ['disable_functions' => $function]);
             self::assertSame(true, str_starts_with($found, 'off ') && str_contains($found, "without $function(), which disable_functions"), "$function: $found");
         }
+        // An error that nothing caught, or a reason that was none.
+        foreach (['hrtime', 'debug_backtrace', 'realpath', 'get_cfg_var'] as $function) {
+            self::assertSame('on none1', self::php("$ask echo flagstone_request_begin(); feature_enabled('portal'); flagstone_request_end();", ['disable_functions' => $function]), $function);
+        }
+        self::assertSame('1', self::php("echo +flagstone_use('$store/.');", ['disable_functions' => 'realpath', 'flagstone.store' => $store]));
+        $found = self::php("chdir(dirname('$store')); " . str_replace("$store'", basename($store) . "'", $ask), ['disable_functions' => 'getcwd']);
+        self::assertSame(true, str_starts_with($found, 'off ') && str_contains($found, 'without getcwd(), which disable_functions'), $found);
+        $found = self::php("feature_enabled('portal'); echo flagstone_status()['last_error'], '; ', flagstone_status()['warning'];", ['disable_functions' => 'get_cfg_var', 'flagstone.store' => $store]);
+        self::assertSame(2, substr_count($found, 'without get_cfg_var(), which disable_functions'), $found);
+        self::assertStringNotContainsString('Uncaught', self::php($ask, ['disable_functions' => 'file_get_contents', 'flagstone.owner' => 'root']));
         symlink($store, "$store-link");
         $found = self::php(str_replace("$store'", "$store-link'", $ask), ['disable_functions' => 'readlink']);
         self::assertSame(true, str_starts_with($found, 'off ') && str_contains($found, 'disable_functions in php.ini names readlink'), $found);
