@@ -56,7 +56,7 @@ final class Settings
     }
 
     /**
-     * Values of php.ini that were refused, each with the expected form.
+     * Values of php.ini that were refused, each with the expected form, and such as are not read.
      *
      * @return list<string>
      */
@@ -79,7 +79,33 @@ final class Settings
             }
         }
 
-        return $refused;
+        // No other SAPI of PHP's own applies sections.
+        return \in_array(\PHP_SAPI, ['fpm-fcgi', 'cgi-fcgi'], true) ? [...$refused, ...self::ofSections($_SERVER)] : $refused;
+    }
+
+    /**
+     * Settings in php.ini's sections for a host or a directory, which PHP applies for extensions alone.
+     *
+     * @param array<array-key, mixed> $server as `$_SERVER`
+     * @return list<string> a warning for each section
+     */
+    public static function ofSections(array $server): array
+    {
+        [$host, $script] = [$server['SERVER_NAME'] ?? '', $server['SCRIPT_FILENAME'] ?? ''];
+        $sections = \is_string($host) ? [\strtolower($host)] : [];
+        for ($directory = \is_string($script) ? \dirname($script) : ''; \strlen($directory) > 1; $directory = \dirname($directory)) {
+            $sections[] = $directory;
+        }
+        $warnings = [];
+        foreach ($sections as $section) {
+            $values = self::configured($section);
+            $names = \array_filter(\is_array($values) ? \array_keys($values) : [], static fn (int|string $name): bool => \str_starts_with((string) $name, 'flagstone.'));
+            if ($names !== []) {
+                $warnings[] = 'php.ini sets ' . \implode(', ', $names) . ' in the section of ' . LoadError::printable($section) . ', where the polyfill reads nothing; set it outside of sections, or load the extension';
+            }
+        }
+
+        return $warnings;
     }
 
     /** The number of a user, given as such or by a local name. */

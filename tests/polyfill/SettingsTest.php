@@ -37,6 +37,23 @@ final class SettingsTest extends TestCase
         }
     }
 
+    // A store that php.ini names for a host was not seen, and another one answered silently.
+    public function test_settings_of_a_section_of_php_ini_are_named_in_the_status(): void
+    {
+        $ini = self::directory() . '/sections';
+        mkdir($ini);
+        file_put_contents("$ini/php.ini", "[HOST=Shop.example]\nflagstone.store=/a\n[PATH=/var/www/app]\nflagstone.refresh=2\nflagstone.owner=33\n[HOST=mail.example]\nmemory_limit=9M\n");
+        $names = static function (string $host, string $script) use ($ini): string {
+            $code = "echo implode('; ', Flagstone\Polyfill\Settings::ofSections(['SERVER_NAME' => '$host', 'SCRIPT_FILENAME' => '$script']));";
+
+            return (string) exec(str_replace(' -n', ' -n -c ' . escapeshellarg("$ini/php.ini"), self::line($code)) . ' 2>&1');
+        };
+        $warning = static fn (string $setting, string $section): string => "php.ini sets $setting in the section of $section, where the polyfill reads nothing; set it outside of sections, or load the extension";
+        self::assertSame($warning('flagstone.store', 'shop.example'), $names('SHOP.example', '/var/www/index.php'));
+        self::assertSame($warning('flagstone.refresh, flagstone.owner', '/var/www/app'), $names('mail.example', '/var/www/app/public/index.php'));
+        self::assertSame('', $names('mail.example', 'index.php'));
+    }
+
     public function test_settings_that_php_could_not_read_leave_the_default(): void
     {
         $store = self::store(['portal' => true]);
