@@ -11,6 +11,7 @@ use Flagstone\Laravel\LockFile;
 use Flagstone\Laravel\Notifications\DeliveryCursor;
 use Flagstone\Laravel\Notifications\Endpoint;
 use Flagstone\Laravel\Notifications\FlagWasChanged;
+use Flagstone\Laravel\Notifications\MessageText;
 use Flagstone\Laravel\Notifications\Sender;
 use Flagstone\Laravel\Tests\Support\Artisan;
 use Flagstone\Laravel\Tests\Support\Store;
@@ -70,6 +71,25 @@ final class NotificationsTest extends TestCase
         self::assertStringContainsString('all &lt;b&gt;well&lt;/b&gt;', $mail[0], 'in HTML nobody writes markup');
         self::assertSame(0, $this->artisanCode('feature:announce'));
         self::assertCount(1, $this->mails());
+    }
+
+    // The name that a request gave stood in mails as if the account were that person's.
+    public function test_a_person_whom_a_request_named_is_told_as_claimed(): void
+    {
+        $record = '{"seq":%d,"at":"2026-01-01T00:00:00Z","actor":%s,"action":"kill","outcome":"done","environment":"testing","flag":"portal"}';
+        $actors = [
+            'CEO, claimed (www-data@web-1)' => '{"user":"CEO","account":"www-data","uid":33,"host":"web-1","claimed":true}',
+            'alice@web-1' => '{"user":"alice","account":"deploy","uid":1000,"host":"web-1"}',
+        ];
+        $seq = 1;
+        foreach ($actors as $actor) {
+            \file_put_contents("{$this->store}/audit.jsonl", \sprintf($record, 100 + $seq++, $actor) . "\n", FILE_APPEND);
+        }
+        $told = [];
+        foreach ((new Trail($this->store))->after(100, '') as $change) {
+            $told[] = (new MessageText($change))->who();
+        }
+        self::assertSame(\array_keys($actors), $told);
     }
 
     public function test_of_actions_that_are_not_named_nobody_is_told(): void

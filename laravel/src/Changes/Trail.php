@@ -170,6 +170,8 @@ final class Trail
             Value::text($record, 'reason'),
             Value::int($record, 'to') ?? 0,
             \array_values(\array_filter(Value::items($record, 'differences'), is_array(...))),
+            Value::text($record, 'actor', 'account'),
+            Value::bool($record, 'actor', 'claimed') ?? false,
         );
     }
 }

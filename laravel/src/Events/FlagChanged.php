@@ -15,6 +15,8 @@ final class FlagChanged
      * @param string $action in the form of audit.jsonl: publish, enable, kill, stop_all …
      * @param ?string $flag the changed flag; a publish has its flags in `$differences`
      * @param list<array<array-key, mixed>> $differences field by field
+     * @param ?string $account the account that the change was made by, if `$user` is the name of a person
+     * @param bool $claimed true if a request to the store's agent named the person: the account alone is known for sure
      */
     public function __construct(
         public readonly string $id,
@@ -27,6 +29,8 @@ final class FlagChanged
         public readonly ?string $reason,
         public readonly int $generation,
         public readonly array $differences,
+        public readonly ?string $account = null,
+        public readonly bool $claimed = false,
     ) {
     }
 

@@ -39,9 +39,13 @@ final class MessageText
         return $flags === [] ? $command : "$command: " . \implode(', ', \array_slice($flags, 0, self::FLAGS)) . ($more > 0 ? " and $more more" : '');
     }
 
-    /** User and machine: alice@web-1 */
+    /** User and machine: alice@web-1. Of a person whom a request named: alice, claimed (www-data@web-1). */
     public function who(): string
     {
+        if ($this->change->claimed) {
+            return "{$this->change->user}, claimed (" . ($this->change->account ?? $this->change->user) . "@{$this->change->machine})";
+        }
+
         return "{$this->change->user}@{$this->change->machine}";
     }
 
