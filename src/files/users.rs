@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// Longest wait for a directory.
 const DIRECTORY_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time for which a directory is not asked again for what it did not know, or did not tell in time.
+const FAILURE_AGE: Duration = Duration::from_secs(15);
 /// Bytes read of a directory's answer.
 const MAX_ANSWER_BYTES: u64 = 1 << 16;
 
@@ -26,8 +28,31 @@ const NOGROUP: u32 = 65_534;
 static ANSWERS: Mutex<Answers> = Mutex::new(Answers { known: BTreeMap::new(), is_closed: false });
 
 struct Answers {
-    known: BTreeMap<(String, String), Option<Vec<u8>>>,
+    /// Each answer, or the time when there was none.
+    known: BTreeMap<(String, String), Result<Vec<u8>, Instant>>,
     is_closed: bool,
+}
+
+impl Answers {
+    /// The answer for that database and key. It is kept, so that each is asked for once; a failure is kept for [`FAILURE_AGE`].
+    fn get(
+        &mut self,
+        named: [&str; 2],
+        now: Instant,
+        ask: impl FnOnce() -> Option<Vec<u8>>,
+    ) -> Option<Vec<u8>> {
+        let named = named.map(str::to_owned).into();
+        match self.known.get(&named) {
+            Some(Ok(answer)) => return Some(answer.clone()),
+            Some(Err(failed)) if now.saturating_duration_since(*failed) < FAILURE_AGE => return None,
+            _ if self.is_closed => return None,
+            _ => {}
+        }
+        // What is not known is printed as nothing.
+        let answer = ask().filter(|answer| !answer.is_empty());
+        self.known.insert(named, answer.clone().ok_or(now));
+        answer
+    }
 }
 
 /// Stops asking directories for the rest of this process, which is about to become another user. Earlier answers are kept. `groups`, by
@@ -142,19 +167,9 @@ fn entry(database: &str, key: &str, matches: impl Fn(&[&str]) -> bool) -> Option
         .or_else(|| entry_of(&String::from_utf8_lossy(&asked(database, key)?), &matches))
 }
 
-/// The answer of the machine's directories. It is kept, so that each is asked once.
+/// The answer of the machine's directories.
 fn asked(database: &str, key: &str) -> Option<Vec<u8>> {
-    let mut answers = ANSWERS.lock().ok()?;
-    let named = (database.to_owned(), key.to_owned());
-    match answers.known.get(&named) {
-        Some(answer) => answer.clone(),
-        None if answers.is_closed => None,
-        None => {
-            let answer = ask(database, key);
-            answers.known.insert(named, answer.clone());
-            answer
-        }
-    }
+    ANSWERS.lock().ok()?.get([database, key], Instant::now(), || ask(database, key))
 }
 
 /// Asks the machine's directories with a time limit: a kill does not wait for a directory that is down.
@@ -182,6 +197,23 @@ fn ask(database: &str, key: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // A user whom the directory did not know once was unknown for as long as the process lived.
+    #[test]
+    fn a_directory_is_asked_again_for_what_it_did_not_know() {
+        let mut answers = Answers { known: BTreeMap::new(), is_closed: false };
+        let (now, named) = (Instant::now(), ["passwd", "alice"]);
+        let entry = || Some(b"alice:x:1000:".to_vec());
+        for (database, failed) in [("passwd", None), ("group", Some(Vec::new()))] {
+            let named = [database, "alice"];
+            assert_eq!(answers.get(named, now, || failed), None);
+            assert_eq!(answers.get(named, now + FAILURE_AGE / 2, || unreachable!("asked too soon")), None);
+            assert_eq!(answers.get(named, now + FAILURE_AGE, entry), entry());
+        }
+        assert_eq!(answers.get(named, now + 100 * FAILURE_AGE, || unreachable!("known")), entry());
+        answers.is_closed = true;
+        assert_eq!(answers.get(["passwd", "bob"], now, || unreachable!("closed")), None);
+    }
 
     // A child's status is lost there, and its answer was, too.
     #[test]
