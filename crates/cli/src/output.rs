@@ -51,18 +51,26 @@ pub enum Failure {
     Unknown(String),
     /// Exit code 2: something was changed all the same, as the text says.
     Partial(String),
+    /// Exit code 75, `EX_TEMPFAIL` of sysexits(3): a daemon could not start, and may the next time.
+    Passing(String),
 }
 
 impl Failure {
     /// Adds one more line at the end.
     pub fn ending(mut self, line: &str) -> Failure {
-        let (Failure::Refused(text) | Failure::Unknown(text) | Failure::Partial(text)) = &mut self;
+        let (Failure::Refused(text)
+        | Failure::Unknown(text)
+        | Failure::Partial(text)
+        | Failure::Passing(text)) = &mut self;
         text.push_str(&format!("\n{line}"));
         self
     }
 
     pub fn text(&self) -> &str {
-        let (Failure::Refused(text) | Failure::Unknown(text) | Failure::Partial(text)) = self;
+        let (Failure::Refused(text)
+        | Failure::Unknown(text)
+        | Failure::Partial(text)
+        | Failure::Passing(text)) = self;
         text
     }
 }
@@ -458,6 +466,7 @@ fn code(outcome: &Outcome) -> u8 {
         Ok(Exit::No) | Err(Failure::Refused(_)) => 1,
         Ok(Exit::Unknown) | Err(Failure::Unknown(_) | Failure::Partial(_)) => 2,
         Ok(Exit::Elsewhere) => 3,
+        Err(Failure::Passing(_)) => 75,
     }
 }
 

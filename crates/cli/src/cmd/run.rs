@@ -109,7 +109,7 @@ pub fn run(arguments: &Arguments, command: &Run, output: &mut Output) -> Outcome
     let handed = service_manager::inherited().map_err(Failure::Unknown)?;
     let mut manager = ServiceManager::of_environment();
     let directory = store_view::directory(arguments)?;
-    let no_signals = |error| Failure::Unknown(format!("cannot listen for signals: {error}"));
+    let no_signals = |error| Failure::Passing(format!("cannot listen for signals: {error}"));
     let stop = Stop::listen().map_err(no_signals)?;
     let reload = Arc::new(AtomicBool::new(false));
     // A terminal that is closed ends what was started in it.
@@ -131,11 +131,13 @@ pub fn run(arguments: &Arguments, command: &Run, output: &mut Output) -> Outcome
         && let Err(error) = store.can_change()
         && error.is_denied()
     {
-        return Err(Failure::Unknown(format!(
-            "{error}; neither plans nor the guard nor notifications can do anything here"
-        )));
+        let problem = format!("{error}; neither plans nor the guard nor notifications can do anything here");
+        return Err(match store.is_read_only() {
+            true => Failure::Passing(problem),
+            false => Failure::Unknown(problem),
+        });
     }
-    let no_thread = |error| Failure::Unknown(format!("no thread can be started: {error}"));
+    let no_thread = |error| Failure::Passing(format!("no thread can be started: {error}"));
     notifying(directory.clone(), Arc::clone(&agent), output.of_daemon()).map_err(no_thread)?;
     agent::serve(&agent, socket).map_err(no_thread)?;
     let mut guard = None;

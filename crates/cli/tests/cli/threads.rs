@@ -69,7 +69,8 @@ fn what_needs_threads_says_so_or_does_without() {
     let told = alone.run(&["notify"]).exits(1);
     let all = format!("{}{}", told.out, told.err);
     assert!(all.contains("no thread can be started to send: "), "{all}");
-    let told = alone.run(&["run"]).exits(2);
+    // What may pass ended as what never does, after which a service manager starts nothing again.
+    let told = alone.run(&["run"]).exits(75);
     assert!(told.err.contains("no thread can be started: "), "{}", told.err);
     let probes = r#"{"base_url": "http://127.0.0.1:9", "probes": [{"url": "/", "expect": {"status": 200}}]}"#;
     alone.shop.write("probes.json", probes);
