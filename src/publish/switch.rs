@@ -19,6 +19,7 @@ use crate::text::{printable, shell};
 use crate::time::now;
 use rustix::fs::{IFlags, ioctl_getflags};
 use std::cell::Cell;
+use std::path::Path;
 use std::time::Duration;
 
 /// Longest wait of a kill or a stop, afterwards, to write its record into the trail.
@@ -419,7 +420,9 @@ fn kill(session: &Session, flag: &str, since: i64, locked: bool) -> Result<bool,
     }
     Err(StoreError::Refused(format!(
         "cannot kill {flag}: {SLOT_COUNT} flags are killed already, and the head has room for no more. \
-         Revive those that are off by now in the definitions, or stop everything with `flagstone stop-all`"
+         To turn it off now: `flagstone disable {}`, or everything: `flagstone stop-all`. To free places: revive those that are off by now in \
+         the definitions",
+        shell(Path::new(flag))
     )))
 }
 

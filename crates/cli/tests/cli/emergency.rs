@@ -613,7 +613,9 @@ fn health_and_doctor_say_beforehand_that_the_places_for_kills_are_taken() {
     fill(200..240);
     assert_eq!((health()["status"].as_str(), doctor().0.as_str()), (Some("degraded"), "failed"));
     assert_eq!(health()["flagstone"]["kills_left"], 0);
-    assert!(shop.run(["kill", "f240", "--reason", "x"]).err.contains("240 flags are killed already"));
+    let refused = shop.run(["kill", "f240", "--reason", "x"]).err;
+    let way_out = "To turn it off now: `flagstone disable f240`, or everything: `flagstone stop-all`";
+    assert!(refused.contains("240 flags are killed already") && refused.contains(way_out), "{refused}");
 }
 
 // The question came first, and then that this user may stop nothing.
