@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
-use tokio::time::{sleep, timeout};
+use tokio::time::{sleep, timeout, timeout_at};
 
 /// The longest head of a request, in bytes.
 const MAX_HEAD: usize = 16 << 10;
@@ -54,7 +54,7 @@ const LAST_ANSWER: Duration = Duration::from_secs(30);
 const POLICY_AGE: Duration = Duration::from_secs(1);
 /// Timeout for the policy's file: without it, the policy before holds.
 const POLICY_TIMEOUT: Duration = Duration::from_secs(1);
-/// The pause between two attempts to make the socket, and after a connection that could not be taken.
+/// The pause between two attempts to make the socket and between two looks at its path, and that after a connection that could not be taken.
 const RETRY: Duration = Duration::from_secs(5);
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// The header that names the person who asks, as a claim.
@@ -125,35 +125,53 @@ impl Agent {
         locked(&self.counts).clone()
     }
 
-    /// Makes the socket, once that can be done, and serves it for as long as the process lives.
+    /// Makes the socket, once that can be done, and serves it for as long as the process lives; makes it again where its path is lost.
     pub async fn serve(self: Arc<Agent>, mut made: MadeSocket) {
         let (mut told, mut is_first) = (None, true);
-        let socket = loop {
+        loop {
             match made {
-                Ok(socket) => break socket,
-                Err(problem) if problem.is_some() && told != problem => {
-                    let why = problem.as_deref().unwrap_or_default();
-                    self.warn(&format!("no requests are taken: {why}; tried again until it works"));
-                    told = problem;
+                Ok(socket) => {
+                    let path = display::plain(&socket.path.to_string_lossy()).into_owned();
+                    // The daemon's first line tells of one that was made at once.
+                    if !is_first {
+                        locked(&self.log).line(format!("requests are taken at {path}"));
+                    }
+                    self.take_all(socket).await;
+                    self.warn(&format!(
+                        "{path} leads to another file or none by now: the socket is made again"
+                    ));
+                    told = None;
                 }
-                Err(_) => {}
+                Err(problem) => {
+                    if let Some(why) = problem.as_deref().filter(|_| told != problem) {
+                        self.warn(&format!("no requests are taken: {why}; tried again until it works"));
+                        told = problem;
+                    }
+                    sleep(RETRY).await;
+                }
             }
             is_first = false;
-            sleep(RETRY).await;
             let agent = Arc::clone(&self);
             made = spawn_blocking(move || agent.listen()).await.unwrap_or(Err(None));
-        };
-        let Ok(listener) = tokio::net::UnixListener::from_std(socket.listener) else { return };
-        // The daemon's first line tells of one that was made at once.
-        if !is_first {
-            let path = display::plain(&socket.path.to_string_lossy()).into_owned();
-            locked(&self.log).line(format!("requests are taken at {path}"));
         }
+    }
+
+    /// Takes the connections of a socket, until it is lost.
+    async fn take_all(self: &Arc<Agent>, socket: Socket) {
+        let listener = socket.listener.try_clone().and_then(tokio::net::UnixListener::from_std);
+        let (Ok(listener), socket) = (listener, Arc::new(socket)) else { return sleep(RETRY).await };
         loop {
-            match listener.accept().await {
-                Ok((stream, _)) => self.take(stream),
-                // Without a free descriptor, the connection stays in the kernel's queue.
-                Err(_) => sleep(ACCEPT_RETRY).await,
+            let until = tokio::time::Instant::now() + RETRY;
+            while let Ok(accepted) = timeout_at(until, listener.accept()).await {
+                match accepted {
+                    Ok((stream, _)) => self.take(stream),
+                    // Without a free descriptor, the connection stays in the kernel's queue.
+                    Err(_) => sleep(ACCEPT_RETRY).await,
+                }
+            }
+            let looked_at = Arc::clone(&socket);
+            if spawn_blocking(move || looked_at.is_lost()).await.unwrap_or(false) {
+                return;
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The agent's socket: where it lies, and that it is this agent's.
 //!
 //! Whoever holds the lock beside it is the agent of the store; the kernel releases it when that process dies. What then lies in the
-//! socket's place is a dead agent's, and is replaced.
+//! socket's place and takes no connection is a dead agent's, and is replaced.
 
 use crate::display::plain;
 use flagstone::publish::{AgentConfig, Config, Store};
@@ -10,10 +10,11 @@ use rustix::fs::{
     statat, unlinkat,
 };
 use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socket_with};
 use rustix::process::geteuid;
 use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Component, Path, PathBuf};
@@ -29,6 +30,8 @@ const PASS: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLO
 pub struct Socket {
     pub listener: UnixListener,
     pub path: PathBuf,
+    /// The device and the inode of its name; none for a socket that the service manager holds.
+    place: Option<(u64, u64)>,
     /// Held for as long as the agent lives; none for a socket that the service manager holds.
     _lock: Option<File>,
 }
@@ -63,7 +66,16 @@ impl Socket {
         chmodat(&folder, &*name, Mode::from_raw_mode(0o666), AtFlags::empty())
             .map_err(|error| io(error.into()))?;
         listener.set_nonblocking(true).map_err(io)?;
-        Ok(Socket { listener, path, _lock: Some(lock) })
+        let place = place(&folder, Path::new(&*name)).map_err(|error| io(error.into()))?;
+        Ok(Socket { listener, path, place: Some(place), _lock: Some(lock) })
+    }
+
+    /// True if its path leads to nothing or to another one, as where the store's directory was moved.
+    pub fn is_lost(&self) -> bool {
+        let found = self.place.map(|place| (place, self::place(CWD, &self.path)));
+        found.is_some_and(|(place, found)| {
+            found.map_or_else(|error| error == Errno::NOENT, |found| found != place)
+        })
     }
 
     /// The socket that the service manager made, whose unit says who may connect.
@@ -75,7 +87,7 @@ impl Socket {
         let io = |error: io::Error| error.to_string();
         let path = listener.local_addr().map_err(io)?.as_pathname().map(Path::to_owned);
         listener.set_nonblocking(true).map_err(io)?;
-        Ok(Socket { listener, path: path.unwrap_or_default(), _lock: None })
+        Ok(Socket { listener, path: path.unwrap_or_default(), place: None, _lock: None })
     }
 }
 
@@ -167,13 +179,33 @@ fn lock(folder: &File, name: &str) -> Result<File, String> {
     }
 }
 
+/// The device and the inode of a name.
+fn place(folder: impl AsFd, name: &Path) -> Result<(u64, u64), Errno> {
+    statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).map(|found| (found.st_dev, found.st_ino))
+}
+
+/// True if a process listens there, such as a service manager that holds the socket for its agent. Nothing waits for a full queue.
+fn is_live(folder: &File, name: &str) -> Result<bool, Errno> {
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    let address = SocketAddrUnix::new(format!("/proc/self/fd/{}/{name}", folder.as_raw_fd()))?;
+    match rustix::net::connect(&socket, &address) {
+        Ok(()) | Err(Errno::AGAIN) => Ok(true),
+        Err(Errno::CONNREFUSED) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Removes the socket of an agent that died; anything else in its place is not touched.
 fn replace_dead(folder: &File, name: &str) -> Result<(), String> {
     match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
         Err(Errno::NOENT) => Ok(()),
         Err(error) => Err(error.to_string()),
         Ok(found) => match FileType::from_raw_mode(found.st_mode) {
-            FileType::Socket => unlinkat(folder, name, AtFlags::empty()).map_err(|error| error.to_string()),
+            FileType::Socket => match is_live(folder, name).map_err(|error| error.to_string())? {
+                true => Err("another process takes requests there".to_owned()),
+                false => unlinkat(folder, name, AtFlags::empty()).map_err(|error| error.to_string()),
+            },
             _ => Err("found something else than a socket there, expected a free name".to_owned()),
         },
     }

@@ -13,8 +13,8 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-const OWNER: u32 = 64_020;
-const STRANGER: u32 = 64_021;
+pub const OWNER: u32 = 64_020;
+pub const STRANGER: u32 = 64_021;
 const OVERFLOW: u32 = 65_534;
 
 /// A user of a machine, with one further group.
@@ -65,12 +65,12 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {:?}", self.body))
     }
 
-    fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 
     #[track_caller]
-    fn gives(self, status: u16) -> Answer {
+    pub fn gives(self, status: u16) -> Answer {
         assert_eq!(self.status, status, "{}\n{}", self.head, self.body);
         self
     }
@@ -80,7 +80,7 @@ impl Answer {
 pub struct Api {
     pub shop: Shop,
     pub socket: PathBuf,
-    agent: Child,
+    pub agent: Child,
 }
 
 impl Drop for Api {
@@ -90,7 +90,7 @@ impl Drop for Api {
     }
 }
 
-fn agent(shop: &Shop) -> Child {
+pub fn agent(shop: &Shop) -> Child {
     let log = std::fs::OpenOptions::new().append(true).create(true).open(shop.directory.join("log")).unwrap();
     Command::new(env!("CARGO_BIN_EXE_flagstone-agent"))
         .args(["run", "--no-guard", "--store", "store", "--memory"])
@@ -110,7 +110,7 @@ impl Api {
         Api::with(&json!({ "agent": { "policy": policy } }))
     }
 
-    fn with(config: &Value) -> Api {
+    pub fn with(config: &Value) -> Api {
         assert!(
             rustix::process::geteuid().is_root(),
             "only root may play other users: run the tests as root"
@@ -164,15 +164,15 @@ impl Api {
         self.send(user, format!("{text}\r\n{body}").as_bytes())
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> Answer {
         self.ask(ROOT, "GET", path, &Value::Null)
     }
 
-    fn is_on(&self, flag: &str) -> bool {
+    pub fn is_on(&self, flag: &str) -> bool {
         self.shop.run(["ask", flag, "--company", "15"]).code == 0
     }
 
-    fn log(&self) -> String {
+    pub fn log(&self) -> String {
         std::fs::read_to_string(self.shop.directory.join("log")).unwrap()
     }
 }
