@@ -192,6 +192,13 @@ struct Holders {
     groups: Vec<u32>,
 }
 
+impl Holders {
+    fn names(&self, asker: &Asker) -> bool {
+        let is_in = |group: &u32| *group != OVERFLOW && self.groups.contains(group);
+        self.users.contains(&asker.uid) || asker.groups.iter().any(is_in)
+    }
+}
+
 impl Policy {
     /// True if the user is root or the store's owner, who hold every right.
     pub fn is_owner(&self, asker: &Asker) -> bool {
@@ -211,12 +218,14 @@ impl Policy {
                 }
                 Readers::Everybody => right == Right::View,
             },
-            Some(holders) => {
-                let is_in = |group: &u32| *group != OVERFLOW && holders.groups.contains(group);
-                holders.everybody || holders.users.contains(&asker.uid) || asker.groups.iter().any(is_in)
-            }
+            Some(holders) => holders.everybody || holders.names(asker),
         };
         holds || self.is_owner(asker)
+    }
+
+    /// True if a list names the user or a group of the user's, and not everybody alone.
+    pub fn names(&self, asker: &Asker) -> bool {
+        !is_nobody(asker.uid) && self.rights.values().any(|holders| holders.names(asker))
     }
 }
 

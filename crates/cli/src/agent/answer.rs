@@ -39,7 +39,7 @@ impl Reply {
 
 /// Runs the command of a route. `view` is what workers see of the store.
 pub fn run(route: &Route, typed: Typed, asking: Actor, view: Option<&View>, is_text: bool) -> Reply {
-    let Typed { arguments, mut texts, part, flag } = typed;
+    let Typed { arguments, mut texts, part, flag, is_forced } = typed;
     let arguments = match args::of_request(arguments, asking) {
         Ok(arguments) => Arguments { json: !is_text, ..arguments },
         Err(problem) => return Reply::refusal(422, problem),
@@ -50,7 +50,7 @@ pub fn run(route: &Route, typed: Typed, asking: Actor, view: Option<&View>, is_t
         _ => inputs::with_texts(texts, || cmd::ask_or_change(&arguments, &mut output)),
     };
     let collected = output.collected(outcome);
-    let is_unknown = flag.is_some_and(|flag| view.is_some_and(|view| is_unknown(view, &flag)));
+    let is_unknown = !is_forced && flag.is_some_and(|flag| view.is_some_and(|view| is_unknown(view, &flag)));
     let status = status(route, &collected, is_unknown);
     let Collected { mut document, verbatim, code, .. } = collected;
     if let Some(body) = verbatim {
@@ -63,7 +63,7 @@ pub fn run(route: &Route, typed: Typed, asking: Actor, view: Option<&View>, is_t
 }
 
 /// True if a snapshot is served and has no such flag.
-fn is_unknown(view: &View, flag: &str) -> bool {
+pub fn is_unknown(view: &View, flag: &str) -> bool {
     view.snapshot.as_ref().is_some_and(|snapshot| snapshot.find(flag.as_bytes()).is_none())
 }
 

@@ -8,6 +8,8 @@ use tokio::sync::Semaphore;
 
 /// Connections of all users but root and the store's owner, who can stop flags whatever others do.
 pub const MAX_CONNECTIONS: usize = 64;
+/// Connections of all users whom the policy does not name, so that those whom it names find places.
+pub const MAX_UNNAMED_CONNECTIONS: usize = MAX_CONNECTIONS / 2;
 /// Connections of one user.
 pub const MAX_USER_CONNECTIONS: usize = 16;
 /// Bytes of bodies of one user at a time.
@@ -19,9 +21,17 @@ const MAX_EMERGENCIES: usize = 60;
 /// Questions, and changes, that run at a time.
 pub const MAX_READS: usize = 4;
 pub const MAX_RUNNING_CHANGES: usize = 2;
-/// Kills and stops that run at a time.
-pub const MAX_RUNNING_EMERGENCIES: usize = 4;
 const PERIOD: Duration = Duration::from_secs(60);
+
+/// What a user is to the store, which decides whose connections keep whose out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// Root or the store's owner.
+    Owner,
+    /// The policy names the user or a group of the user's.
+    Named,
+    Other,
+}
 
 /// What is going on, by user.
 #[derive(Default)]
@@ -29,6 +39,8 @@ pub struct Limits(Mutex<BTreeMap<u32, Usage>>);
 
 struct Usage {
     connections: usize,
+    /// True if the user was neither named nor the owner at the last connection.
+    is_other: bool,
     bodies: usize,
     changes: VecDeque<Instant>,
     emergencies: VecDeque<Instant>,
@@ -41,6 +53,7 @@ impl Default for Usage {
         let places = [MAX_READS, MAX_RUNNING_CHANGES].map(|all| Arc::new(Semaphore::new(all / 2)));
         Usage {
             connections: 0,
+            is_other: false,
             bodies: 0,
             changes: VecDeque::new(),
             emergencies: VecDeque::new(),
@@ -67,20 +80,29 @@ impl Limits {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a connection; none if there are too many. Those of a `privileged` user are not kept out by others.
-    pub fn connect(self: &Arc<Limits>, uid: u32, privileged: bool, now: Instant) -> Option<Connection> {
+    /// Counts a connection; none if there are too many. Root and the owner are kept out by nobody, and nobody whom the policy names by those
+    /// whom it does not.
+    pub fn connect(self: &Arc<Limits>, uid: u32, standing: Standing, now: Instant) -> Option<Connection> {
         let mut users = self.users();
         users.retain(|_, usage| {
             forget(&mut usage.changes, now);
             forget(&mut usage.emergencies, now);
             usage.connections > 0 || !usage.changes.is_empty() || !usage.emergencies.is_empty()
         });
-        let all: usize = users.values().map(|usage| usage.connections).sum();
+        let is_other = standing == Standing::Other;
+        let counted = |usage: &&Usage| !is_other || usage.is_other;
+        let taken: usize = users.values().filter(counted).map(|usage| usage.connections).sum();
+        let most = match standing {
+            Standing::Owner => usize::MAX,
+            Standing::Named => MAX_CONNECTIONS,
+            Standing::Other => MAX_UNNAMED_CONNECTIONS,
+        };
         let usage = users.entry(uid).or_default();
-        if usage.connections >= MAX_USER_CONNECTIONS || (all >= MAX_CONNECTIONS && !privileged) {
+        if usage.connections >= MAX_USER_CONNECTIONS || taken >= most {
             return None;
         }
         usage.connections += 1;
+        usage.is_other = is_other;
         Some(Connection { limits: Arc::clone(self), uid })
     }
 
@@ -159,16 +181,20 @@ mod tests {
     #[test]
     fn a_user_keeps_no_other_out_and_nobody_keeps_the_owner_out() {
         let (limits, now) = (Arc::new(Limits::default()), Instant::now());
-        let mut kept: Vec<_> =
-            (0..MAX_USER_CONNECTIONS).map(|_| limits.connect(33, false, now).unwrap()).collect();
-        assert!(limits.connect(33, false, now).is_none());
-        for uid in 34..37 {
-            kept.extend((0..MAX_USER_CONNECTIONS).map(|_| limits.connect(uid, false, now).unwrap()));
-        }
-        assert!(limits.connect(99, false, now).is_none());
-        assert!(limits.connect(0, true, now).is_some());
-        kept.truncate(kept.len() - 1);
-        assert!(limits.connect(99, false, now).is_some());
+        let connect = |uid, standing| limits.connect(uid, standing, now);
+        let all = |uid, standing| (0..MAX_USER_CONNECTIONS).map_while(move |_| connect(uid, standing));
+        // Four users without any right kept out everybody but root and the owner.
+        let mut kept: Vec<_> = (33..37).flat_map(|uid| all(uid, Standing::Other)).collect();
+        assert_eq!(kept.len(), MAX_UNNAMED_CONNECTIONS);
+        assert!(connect(99, Standing::Other).is_none());
+        kept.extend((43..47).flat_map(|uid| all(uid, Standing::Named)));
+        assert_eq!(kept.len(), MAX_CONNECTIONS);
+        assert!(connect(43, Standing::Named).is_none() && connect(99, Standing::Named).is_none());
+        assert!(connect(0, Standing::Owner).is_some());
+        drop(kept.pop());
+        assert!(connect(99, Standing::Other).is_none() && connect(99, Standing::Named).is_some());
+        drop(kept);
+        assert_eq!(all(33, Standing::Other).count(), MAX_USER_CONNECTIONS);
     }
 
     #[test]

@@ -17,8 +17,8 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 
-/// Threads for commands and files: kills find one free whatever else runs.
-const MAX_THREADS: usize = 16;
+/// Threads for commands and files. Each connection needs one at most: kills find one free whatever else runs.
+const MAX_THREADS: usize = limits::MAX_CONNECTIONS + 2 * limits::MAX_USER_CONNECTIONS + 16;
 
 /// Serves the store's socket in a thread of its own, for as long as the process lives. `first` is what came of the first attempt to make
 /// the socket.

@@ -208,6 +208,8 @@ pub struct Typed {
     pub part: Part,
     /// The flag that it names.
     pub flag: Option<String>,
+    /// True if it has `force`.
+    pub is_forced: bool,
 }
 
 /// A part of a list.
@@ -277,7 +279,7 @@ impl Typed {
         };
         let command = command(names).ok_or("the route's command is not known")?;
         let known = |long: &str| command.get_arguments().find(|known| known.get_long() == Some(long));
-        let mut flag = None;
+        let (mut flag, mut is_forced) = (None, false);
         for (name, argument) in route.positionals.iter().zip(command.get_positionals()) {
             let values = match argument.get_action() {
                 clap::ArgAction::Append => parameters.take_list(name)?,
@@ -296,7 +298,10 @@ impl Typed {
                     let values = parameters.take_list(name)?;
                     arguments.extend(values.iter().map(|value| format!("--{long}={value}").into()));
                 }
-                false if parameters.take_switch(name)? => arguments.push(format!("--{long}").into()),
+                false if parameters.take_switch(name)? => {
+                    is_forced |= *name == "force";
+                    arguments.push(format!("--{long}").into());
+                }
                 false => {}
             }
         }
@@ -320,7 +325,7 @@ impl Typed {
             parameters.0.remove(*name);
         }
         match parameters.0.keys().next() {
-            None => Ok(Typed { arguments, texts, part, flag }),
+            None => Ok(Typed { arguments, texts, part, flag, is_forced }),
             Some(unknown) => {
                 let mut known = Vec::from(route.positionals);
                 known.extend(route.options);

@@ -4,7 +4,7 @@
 //! waits for no other command.
 
 use super::answer::{self, Reply};
-use super::limits::{Connection, Limits, MAX_READS, MAX_RUNNING_CHANGES, MAX_RUNNING_EMERGENCIES};
+use super::limits::{Connection, Limits, MAX_READS, MAX_RUNNING_CHANGES, Standing};
 use super::peer;
 use super::request::{Misunderstood, OUTPUT, Parameters, Typed, segments};
 use super::routes::{Holder, Method, Route, Source, Work, of_path};
@@ -16,7 +16,7 @@ use flagstone::publish::{AgentConfig, AgentCounts, Asker, Policy, Readers, Right
 use flagstone::store::{Reader, ReaderOptions, View};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Bytes, Incoming};
-use hyper::header::{ALLOW, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, RETRY_AFTER};
+use hyper::header::{ALLOW, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, RETRY_AFTER};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -31,7 +31,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::UnixStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout, timeout_at};
 
@@ -52,8 +52,8 @@ const CONNECTION_AGE: Duration = Duration::from_secs(300);
 const LAST_ANSWER: Duration = Duration::from_secs(30);
 /// The age at which the policy is read again.
 const POLICY_AGE: Duration = Duration::from_secs(1);
-/// Timeout for the policy's file: without it, the policy before holds.
-const POLICY_TIMEOUT: Duration = Duration::from_secs(1);
+/// Timeout for the policy, whose names a directory of users may have to tell.
+const POLICY_TIMEOUT: Duration = Duration::from_secs(5);
 /// The pause between two attempts to make the socket and between two looks at its path, and that after a connection that could not be taken.
 const RETRY: Duration = Duration::from_secs(5);
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -68,23 +68,30 @@ pub struct Agent {
     memory: PathBuf,
     log: Mutex<Output>,
     policy: Mutex<ReadPolicy>,
+    /// Held by the request that reads the policy.
+    reading: Arc<tokio::sync::Mutex<()>>,
     reader: Mutex<Option<Arc<Reader>>>,
     limits: Arc<Limits>,
     reads: Arc<Semaphore>,
     changes: Arc<Semaphore>,
-    emergencies: Arc<Semaphore>,
     /// The number of changes that run.
     changing: AtomicUsize,
     counts: Mutex<AgentCounts>,
 }
 
-/// The policy, and when it was read.
+/// The policy, and when its reading began.
+#[derive(Default)]
 struct ReadPolicy {
     policy: Arc<Policy>,
     owner: Option<u32>,
     read: Option<Instant>,
-    is_reading: bool,
     problem: Option<String>,
+}
+
+/// The user at the other end of a connection, which counts until all that was asked on it has ended.
+struct Client {
+    asker: Asker,
+    _counted: Connection,
 }
 
 type Answer = Response<Full<Bytes>>;
@@ -98,18 +105,16 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Agent {
     pub fn new(directory: PathBuf, memory: PathBuf, log: Output) -> Agent {
-        let policy =
-            ReadPolicy { policy: Arc::default(), owner: None, read: None, is_reading: false, problem: None };
         Agent {
             directory,
             memory,
             log: Mutex::new(log),
-            policy: Mutex::new(policy),
+            policy: Mutex::default(),
+            reading: Arc::default(),
             reader: Mutex::default(),
             limits: Arc::default(),
             reads: Arc::new(Semaphore::new(MAX_READS)),
             changes: Arc::new(Semaphore::new(MAX_RUNNING_CHANGES)),
-            emergencies: Arc::new(Semaphore::new(MAX_RUNNING_EMERGENCIES)),
             changing: AtomicUsize::new(0),
             counts: Mutex::default(),
         }
@@ -201,12 +206,17 @@ impl Agent {
     /// Serves a connection, unless there are too many.
     fn take(self: &Arc<Agent>, stream: UnixStream) {
         let Ok(asker) = peer::asker(&stream) else { return };
-        let owner = locked(&self.policy).owner;
-        let privileged = asker.uid == 0 || owner == Some(asker.uid);
-        match self.limits.connect(asker.uid, privileged, Instant::now()) {
+        let policy = Arc::clone(&locked(&self.policy).policy);
+        let standing = match policy.is_owner(&asker) {
+            true => Standing::Owner,
+            false if policy.names(&asker) => Standing::Named,
+            false => Standing::Other,
+        };
+        match self.limits.connect(asker.uid, standing, Instant::now()) {
             Some(counted) => {
                 locked(&self.counts).connections += 1;
-                tokio::spawn(Arc::clone(self).connection(stream, Arc::new(asker), counted));
+                let client = Arc::new(Client { asker, _counted: counted });
+                tokio::spawn(Arc::clone(self).connection(stream, client));
             }
             None => {
                 locked(&self.counts).refused_connections += 1;
@@ -219,11 +229,11 @@ impl Agent {
         }
     }
 
-    async fn connection(self: Arc<Agent>, stream: UnixStream, asker: Arc<Asker>, _counted: Connection) {
+    async fn connection(self: Arc<Agent>, stream: UnixStream, client: Arc<Client>) {
         let agent = &self;
         let service = service_fn(move |request| {
-            let (agent, asker) = (Arc::clone(agent), Arc::clone(&asker));
-            async move { Ok::<_, Infallible>(agent.answer(&asker, request).await) }
+            let (agent, client) = (Arc::clone(agent), Arc::clone(&client));
+            async move { Ok::<_, Infallible>(agent.answer(&client, request).await) }
         });
         let mut builder = http1::Builder::new();
         builder
@@ -241,9 +251,9 @@ impl Agent {
         }
     }
 
-    async fn answer(self: &Arc<Agent>, asker: &Asker, request: Request<Incoming>) -> Answer {
+    async fn answer(self: &Arc<Agent>, client: &Arc<Client>, request: Request<Incoming>) -> Answer {
         let mut holder = None;
-        let answer = self.answer_by_route(asker, request, &mut holder).await;
+        let answer = self.answer_by_route(client, request, &mut holder).await;
         let right = match holder {
             Some(Holder::Of(right)) => right.to_string(),
             Some(Holder::Owner) => "owner".to_owned(),
@@ -261,11 +271,11 @@ impl Agent {
     /// Answers, and says who may ask for the route, if there is one.
     async fn answer_by_route(
         self: &Arc<Agent>,
-        asker: &Asker,
+        client: &Arc<Client>,
         request: Request<Incoming>,
         holder: &mut Option<Holder>,
     ) -> Answer {
-        let token = || self.token();
+        let (token, asker) = (|| self.token(), &client.asker);
         let path = match segments(request.uri().path()) {
             Ok(path) => path,
             Err(problem) => return respond(Reply::refusal(400, problem), token()),
@@ -287,12 +297,19 @@ impl Agent {
             return answer;
         };
         *holder = Some(route.holder);
-        let policy = self.policy().await;
-        if let Some(refused) = refused(&policy, asker, route).await {
+        let Some(policy) = self.policy(asker).await else {
+            let problem = "who may do that cannot be read in time; try again. Nothing was changed";
+            return respond(Reply::refusal(503, problem), token());
+        };
+        if let Some(refused) = refused(&policy, asker, route.holder).await {
             return respond(refused, token());
         }
         if route.source == Source::Token {
-            return self.answer_token(&request);
+            let headers = request.headers().clone();
+            return match self.read(asker, route, parameters.clone(), request).await {
+                Ok(_) => self.answer_token(&headers),
+                Err(refused) => respond(refused, token()),
+            };
         }
         if let Err(wait) = self.limits.request(asker.uid, route.work(), Instant::now()) {
             let seconds = wait.as_secs() + 1;
@@ -301,11 +318,18 @@ impl Agent {
             answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
             return answer;
         }
-        let reply = match self.read(asker, route, parameters.clone(), request).await {
-            Ok(understood) => self.run(asker, route, understood).await,
-            Err(reply) => reply,
+        let reply = async {
+            let understood = self.read(asker, route, parameters.clone(), request).await?;
+            // A kill of any other key takes a place that the kills of flags need.
+            if understood.typed.is_forced
+                && route.work() == Work::Emergency
+                && !self.has_flag(&understood.typed)
+            {
+                refused(&policy, asker, Holder::Of(Right::Change)).await.map_or(Ok(()), Err)?;
+            }
+            Ok(self.run(client, route, understood).await)
         };
-        respond(reply, token())
+        respond(reply.await.unwrap_or_else(|refused| refused), token())
     }
 
     /// Reads the rest of a request.
@@ -368,29 +392,35 @@ impl Agent {
     }
 
     /// Runs the command when its turn has come.
-    async fn run(self: &Arc<Agent>, asker: &Asker, route: &'static Route, understood: Understood) -> Reply {
-        let (queue, is_change) = match route.work() {
-            Work::Read => (&self.reads, false),
-            Work::Change => (&self.changes, true),
-            Work::Emergency => (&self.emergencies, true),
+    async fn run(
+        self: &Arc<Agent>,
+        client: &Arc<Client>,
+        route: &'static Route,
+        understood: Understood,
+    ) -> Reply {
+        let uid = client.asker.uid;
+        let queue = match route.work() {
+            Work::Read => Some(&self.reads),
+            Work::Change => Some(&self.changes),
+            // It may wait long for other machines, and nobody's kill waits for that: its connection bounds it.
+            Work::Emergency => None,
         };
-        let own = self.limits.places(asker.uid, route.work());
         let turn = async {
-            let own = match own {
-                Some(own) => Some(own.acquire_owned().await.ok()?),
-                None => None,
+            let (Some(own), Some(queue)) = (self.limits.places(uid, route.work()), queue) else {
+                return Ok(None);
             };
-            Some((own, Arc::clone(queue).acquire_owned().await.ok()?))
+            let own = own.acquire_owned().await?;
+            Ok::<_, AcquireError>(Some((own, Arc::clone(queue).acquire_owned().await?)))
         };
-        let Ok(Some(turn)) = timeout(QUEUE_TIMEOUT, turn).await else {
+        let Ok(Ok(turn)) = timeout(QUEUE_TIMEOUT, turn).await else {
             return Reply::refusal(503, "other requests take too long; try again. Nothing was changed");
         };
-        let (agent, uid) = (Arc::clone(self), asker.uid);
+        let (agent, client) = (Arc::clone(self), Arc::clone(client));
         let ran = spawn_blocking(move || {
             let Understood { typed, person, is_text, counted } = understood;
-            // A client that went away leaves its command to its end, and its place taken until then.
-            let _until_done = (turn, counted);
-            let _changing = is_change.then(|| Changing::begin(&agent));
+            // A client that went away leaves its command to its end, and its place and its connection taken until then.
+            let _until_done = (turn, counted, client);
+            let _changing = (route.work() != Work::Read).then(|| Changing::begin(&agent));
             let actor = Actor::asking(uid, person.as_deref());
             let view = agent.view();
             let by = actor.to_string();
@@ -407,18 +437,25 @@ impl Agent {
         })
     }
 
-    /// The head's generation and epoch, from mapped memory; none without a store.
+    /// The head's generation and epoch, from mapped memory; none without a store or its head.
     fn token(&self) -> Option<(u64, u64)> {
         let reader = self.reader()?;
         let now = flagstone::time::now() / 1_000;
         if reader.check_replaced(now.unsigned_abs()) {
             let _ = reader.view();
         }
-        Some(reader.head_token())
+        // Zeros are a store without a generation, or a head that was cut.
+        Some(reader.head_token()).filter(|token| *token != (0, 0) || reader.status().last_error.is_none())
     }
 
     fn view(&self) -> Option<Arc<View>> {
         Some(self.reader()?.view())
+    }
+
+    /// True if the served snapshot has the flag, or there is none.
+    fn has_flag(&self, typed: &Typed) -> bool {
+        let (Some(view), Some(flag)) = (self.view(), &typed.flag) else { return true };
+        !answer::is_unknown(&view, flag)
     }
 
     /// The store as a worker reads it, opened at the first request.
@@ -431,13 +468,13 @@ impl Agent {
         reader.clone()
     }
 
-    fn answer_token(&self, request: &Request<Incoming>) -> Answer {
+    fn answer_token(&self, headers: &HeaderMap) -> Answer {
         let Some((generation, epoch)) = self.token() else {
             return respond(Reply::refusal(503, "the store cannot be read"), None);
         };
         let token = format!("{generation}-{epoch}");
         let tag = format!("\"{token}\"");
-        let known = request.headers().get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+        let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
         let is_known =
             known.flat_map(|value| value.split(',')).any(|value| [tag.as_str(), "*"].contains(&value.trim()));
         let reply = Reply::of(200, &json!({ "token": token }), 0);
@@ -451,41 +488,61 @@ impl Agent {
         answer
     }
 
-    /// The policy, at most a second old where its file can be read.
-    async fn policy(self: &Arc<Agent>) -> Arc<Policy> {
-        let is_due = {
-            let mut kept = locked(&self.policy);
-            let is_due = !kept.is_reading && kept.read.is_none_or(|read| read.elapsed() >= POLICY_AGE);
-            kept.is_reading |= is_due;
-            is_due
+    /// The policy, at most a second old where its file can be read; none where that takes too long. Root and the owner need none.
+    async fn policy(self: &Arc<Agent>, asker: &Asker) -> Option<Arc<Policy>> {
+        let asked = Instant::now();
+        let kept = || {
+            let kept = locked(&self.policy);
+            let is_recent = kept.read.is_some_and(|read| read + POLICY_AGE >= asked);
+            (is_recent || kept.policy.is_owner(asker)).then(|| Arc::clone(&kept.policy))
         };
-        if is_due {
-            let agent = Arc::clone(self);
-            let _ = timeout(POLICY_TIMEOUT, spawn_blocking(move || agent.read_policy())).await;
+        if let Some(policy) = kept() {
+            return Some(policy);
         }
-        Arc::clone(&locked(&self.policy).policy)
+        let read = async {
+            let reading = Arc::clone(&self.reading).lock_owned().await;
+            if kept().is_none() {
+                let agent = Arc::clone(self);
+                let _ = spawn_blocking(move || {
+                    // Held to its end, also where this request does not wait for it.
+                    let _reading = reading;
+                    agent.read_policy();
+                })
+                .await;
+            }
+        };
+        let _ = timeout(POLICY_TIMEOUT, read).await;
+        kept()
     }
 
-    /// Reads the policy now. Where the file cannot be read, the policy before holds: none but root and the owner gain by damage.
+    /// Reads the policy now. Where the file cannot be read or is not to be trusted, the policy before holds: none but root and the owner
+    /// gain by damage.
     pub fn read_policy(&self) {
+        let began = Instant::now();
         let read = identity::open(&self.directory).map(|store| {
             let owner = store.judged_owner();
             let readers = readers(store.directory());
-            (owner, store.config().map(|config| config.agent.policy(owner, readers)))
+            let config = store.config().map_err(|error| error.to_string());
+            let agent = config.and_then(|config| config.ignored.map_or(Ok(config.agent), Err));
+            (owner, agent.map(|agent| agent.policy(owner, readers)))
         });
         let mut kept = locked(&self.policy);
-        (kept.is_reading, kept.read) = (false, Some(Instant::now()));
+        // Another reading may have begun later, and ended first.
+        if kept.read.is_some_and(|read| read > began) {
+            return;
+        }
+        kept.read = Some(began);
         let problem = match read {
             Ok((owner, Ok(policy))) => {
                 (kept.owner, kept.policy, kept.problem) = (Some(owner), Arc::new(policy), None);
                 return;
             }
-            Ok((owner, Err(error))) => {
+            Ok((owner, Err(problem))) => {
                 if kept.owner.is_none() {
                     let policy = AgentConfig::default().policy(owner, readers(&self.directory));
                     (kept.owner, kept.policy) = (Some(owner), Arc::new(policy));
                 }
-                error.to_string()
+                problem
             }
             Err(error) => error.to_string(),
         };
@@ -532,9 +589,9 @@ impl Drop for Changing<'_> {
     }
 }
 
-/// The refusal of a user who does not hold the route's right; none if the user does.
-async fn refused(policy: &Policy, asker: &Asker, route: &Route) -> Option<Reply> {
-    let (holds, right) = match route.holder {
+/// The refusal of a user who is no such holder; none if the user is.
+async fn refused(policy: &Policy, asker: &Asker, holder: Holder) -> Option<Reply> {
+    let (holds, right) = match holder {
         Holder::Of(right) => (policy.allows(asker, right), Some(right)),
         Holder::Owner => (policy.is_owner(asker), None),
     };
@@ -568,4 +625,24 @@ fn respond(reply: Reply, token: Option<(u64, u64)>) -> Answer {
         headers.insert("flagstone-generation", HeaderValue::from(generation));
     }
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // The policy before held for as long as the reading of the next one took.
+    #[test]
+    fn while_a_policy_cannot_be_read_only_root_and_the_owner_are_answered() {
+        let agent = Arc::new(Agent::new("no-store".into(), "no-memory".into(), Output::collecting(true)));
+        let asker = |uid| Asker { uid, groups: Vec::new() };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let hanging = Arc::clone(&agent.reading).lock_owned().await;
+            assert!(agent.policy(&asker(33)).await.is_none());
+            assert!(agent.policy(&asker(0)).await.is_some_and(|policy| policy.is_owner(&asker(0))));
+            drop(hanging);
+            assert!(agent.policy(&asker(33)).await.is_some());
+        });
+    }
 }

@@ -1,5 +1,6 @@
 //! The command, driven as a user would.
 
+mod agent_rights;
 mod agent_sockets;
 mod api;
 mod asked_agent;
