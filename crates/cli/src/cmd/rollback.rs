@@ -259,23 +259,26 @@ fn holding(store: &Store, earlier: &[u64], content: &str) -> Result<u64, Failure
     })
 }
 
-/// The last generation with other definitions than the current one. The store's own state of flags is left aside: going back over a plan
-/// that was held would change no answer.
+/// The last generation of which a rollback would publish other definitions than the current ones: it keeps the keys of flags. The store's
+/// own state of flags is left aside: going back over a plan that was held would change no answer.
 fn previous(
     store: &Store,
     current: Option<&Definitions>,
     earlier: &[u64],
     content: Option<&str>,
 ) -> Result<u64, Failure> {
-    let kept = current.filter(|definitions| definitions.flags.values().any(|flag| !flag.state.is_empty()));
-    let says = kept.map(Definitions::without_state);
+    let says = current.map(Definitions::without_state);
     for generation in earlier.iter().rev() {
         let Ok(snapshot) = store.snapshot(*generation) else { continue };
-        let same = |says: &Definitions| {
-            let then = store.definitions(*generation).map(|definitions| definitions.without_state());
-            then.is_ok_and(|then| then == *says)
+        let same = |(current, says): (&Definitions, &Definitions)| {
+            store.definitions(*generation).is_ok_and(|mut then| {
+                flagstone::merge::keep_base(current, &mut then, &display::today());
+                then.without_state() == *says
+            })
         };
-        if content != Some(snapshot.content_id().to_string().as_str()) && !says.as_ref().is_some_and(same) {
+        if content != Some(snapshot.content_id().to_string().as_str())
+            && !current.zip(says.as_ref()).is_some_and(same)
+        {
             return Ok(*generation);
         }
     }

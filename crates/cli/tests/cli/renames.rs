@@ -166,7 +166,7 @@ fn a_kill_holds_through_a_rollback_of_the_rename() {
     let store = Renamed::new();
     store.publish(&flag("new", "old"), &[]).exits(0);
     store.run(["kill", "new", "--reason", "errors"]).exits(0);
-    store.run(["rollback", "--yes", "--reason", "errors"]).exits(0);
+    store.run(["rollback", "--to", "1", "--yes", "--reason", "errors"]).exits(0);
     assert_eq!(store.answers(), [false, false]);
     store.run(["revive", "new"]).exits(0);
     assert_eq!(store.answers(), [true, true]);
@@ -223,4 +223,17 @@ fn a_file_that_renames_most_flags_lacks_none() {
     // Renamed once more, from the first key; the others are gone.
     let ran = store.publish(r#""newest": {"was": "old", "enabled": true}"#, &[]).exits(1);
     ran.says("the file lacks 2 of the 3 flags that run");
+}
+
+// A rollback keeps the keys: to the content from before a publish that only renamed, it "reverts 0 flags", each time it was typed.
+#[test]
+fn a_rollback_passes_a_publish_that_only_renamed() {
+    let store = Renamed::new();
+    store.run(["rollout", "old", "60"]).exits(0);
+    store.publish(&flag("new", "old"), &[]).exits(0);
+    let ran = store.run(["rollback"]).exits(0).says("reverts 1 flag");
+    assert!(ran.out.contains("60") && ran.out.contains("50"), "{}", ran.out);
+    let shown = store.run(["show", "new", "--json"]).exits(0).json();
+    assert_eq!(shown["definition"]["rollout"]["percentage"], json!(50), "{shown}");
+    store.run(["rollback"]).exits(1).says("there is no earlier content to go back to; nothing was changed");
 }
