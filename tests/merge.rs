@@ -309,6 +309,27 @@ fn a_field_that_the_file_no_longer_says_keeps_what_runs() {
     assert_eq!((&reset.definitions.flags["a"].owner, share(&reset.definitions)), (&None, percent(10)));
 }
 
+// "does not say companies" of a file that says one of the lists, and "denied only by the file" of a company that it denies no longer.
+#[test]
+fn a_list_that_the_file_no_longer_says_is_named() {
+    let first = published(
+        r#""a": {"enabled": true, "rollout": {"percentage": 0}, "companies": {"allow": [1], "deny": [3]}}"#,
+    );
+    let without = |companies: &str, running: &Definitions| {
+        let flag =
+            format!(r#""a": {{"enabled": true, "rollout": {{"percentage": 0}}, "companies": {companies}}}"#);
+        let after = merged(running, &file(&flag), &options());
+        let unsaid: Vec<_> = after.unsaid.iter().map(|unsaid| unsaid.field).collect();
+        (unsaid, after.drift.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    assert_eq!(without(r#"{"deny": [3]}"#, &first), (vec!["companies.allow"], vec![]));
+    assert_eq!(without(r#"{"allow": [1]}"#, &first), (vec!["companies.deny"], vec![]));
+    assert_eq!(without("{}", &first), (vec!["companies"], vec![]));
+    let allowed = edited(&first, "a", &Edit::Allow(vec![CompanyId::Int(3)]));
+    let drift = "a: companies allowed besides the file's: 3".to_owned();
+    assert_eq!(without(r#"{"allow": [1]}"#, &allowed), (vec![], vec![drift]));
+}
+
 // A field that the file said, that was taken back where the flag runs and out of the file, and then written again, was no edit: the file
 // said it once, and nothing was applied.
 #[test]

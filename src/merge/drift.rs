@@ -2,9 +2,10 @@
 
 use super::companies;
 use super::fields::{self, COMPANIES, FIELDS, Field};
-use crate::definition::{FieldSet, Flag, ListDifference};
+use crate::definition::{Companies, CompanyId, FieldSet, Flag, ListDifference};
 use serde::Serialize;
 use serde_json::Value;
+use std::borrow::Cow;
 use std::fmt;
 
 /// A field whose running value differs from the file's, and stays.
@@ -48,7 +49,18 @@ pub struct SwitchAuthor {
 /// Each field of the running flag that differs from the file. A field that the file does not write is compared only if its default
 /// equals the base; else the file has no opinion any more.
 pub(super) fn differences(key: &str, running: &Flag, file: &Flag, base: &Flag) -> Vec<Drift> {
-    let said = companies::said(&file.companies, file.written, &base.companies, &running.companies);
+    // A list that the file does not write any more keeps what runs of it, and misses nothing.
+    let kept = |list, said: &[CompanyId], running: &[CompanyId]| -> Vec<CompanyId> {
+        let stays = |id: &&CompanyId| file.written.has(list) || running.binary_search(id).is_ok();
+        said.iter().filter(stays).cloned().collect()
+    };
+    let said = match companies::said(&file.companies, file.written, &base.companies, &running.companies) {
+        Cow::Borrowed(said) => Cow::Borrowed(said),
+        Cow::Owned(said) => Cow::Owned(Companies {
+            allow: kept(FieldSet::ALLOW, &said.allow, &running.companies.allow),
+            deny: kept(FieldSet::DENY, &said.deny, &running.companies.deny),
+        }),
+    };
     let differs = |field: &&Field| match field.name {
         COMPANIES => running.companies != *said,
         _ => unlike(key, field, running, file) && says(field, file, base),
@@ -81,22 +93,41 @@ pub(super) fn says(field: &Field, file: &Flag, base: &Flag) -> bool {
     file.written.has(field.written) || (field.same)(file, base)
 }
 
-/// True if the file said a field earlier, does not write it any more, and something else runs than without it.
-pub(super) fn is_unsaid(key: &str, field: &Field, running: &Flag, file: &Flag, base: &Flag) -> bool {
-    match field.name {
-        COMPANIES => {
-            let (base, running, said) = (&base.companies, &running.companies, &file.companies);
-            (!file.written.has(FieldSet::ALLOW) && !base.allow.is_empty() && running.allow != said.allow)
-                || (!file.written.has(FieldSet::DENY) && !base.deny.is_empty() && running.deny != said.deny)
-        }
-        _ => unlike(key, field, running, file) && !says(field, file, base),
+/// The field if the file said it earlier, does not write it any more, and something else runs than without it. Of companies, the lists of
+/// which that holds.
+pub(super) fn unsaid_field(
+    key: &str,
+    field: &Field,
+    running: &Flag,
+    file: &Flag,
+    base: &Flag,
+) -> Option<Drift> {
+    if field.name != COMPANIES {
+        let is_unsaid = unlike(key, field, running, file) && !says(field, file, base);
+        return is_unsaid.then(|| one(key, field, running, file));
     }
+    let list = |list, base: &[CompanyId], running: &[CompanyId]| {
+        !file.written.has(list) && !base.is_empty() && !running.is_empty()
+    };
+    let allow = list(FieldSet::ALLOW, &base.companies.allow, &running.companies.allow);
+    let deny = list(FieldSet::DENY, &base.companies.deny, &running.companies.deny);
+    let drift = one(key, field, running, file);
+    Some(Drift {
+        field: match (allow, deny) {
+            (false, false) => return None,
+            (true, false) if file.written.has(FieldSet::DENY) => "companies.allow",
+            (false, true) if file.written.has(FieldSet::ALLOW) => "companies.deny",
+            _ => COMPANIES,
+        },
+        allow: drift.allow.filter(|_| allow),
+        deny: drift.deny.filter(|_| deny),
+        ..drift
+    })
 }
 
 /// All such fields of a flag.
 pub(super) fn unsaid(key: &str, running: &Flag, file: &Flag, base: &Flag) -> Vec<Drift> {
-    let is_unsaid = |field: &&Field| is_unsaid(key, field, running, file, base);
-    FIELDS.iter().filter(is_unsaid).map(|field| one(key, field, running, file)).collect()
+    FIELDS.iter().filter_map(|field| unsaid_field(key, field, running, file, base)).collect()
 }
 
 pub(super) fn one(key: &str, field: &Field, running: &Flag, file: &Flag) -> Drift {

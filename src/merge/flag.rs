@@ -91,9 +91,7 @@ impl Merged {
                         conflicts.push(Conflict::of_companies(key, found));
                     }
                 }
-                if drift::is_unsaid(key, field, &flag, says, &base) {
-                    self.unsaid.push(drift::one(key, field, &flag, says));
-                }
+                self.unsaid.extend(drift::unsaid_field(key, field, &flag, says, &base));
             } else {
                 let written = says.written.has(field.written);
                 if reset || (git && written) {
@@ -103,8 +101,8 @@ impl Merged {
                     if (field.same)(says, &flag) {
                         // Reverted on both sides: written again, it is an edit.
                         note(field, &mut base, says);
-                    } else if drift::is_unsaid(key, field, &flag, says, &base) {
-                        self.unsaid.push(drift::one(key, field, &flag, says));
+                    } else {
+                        self.unsaid.extend(drift::unsaid_field(key, field, &flag, says, &base));
                     }
                 } else if settle {
                     note(field, &mut base, says);

@@ -170,12 +170,14 @@ fn unsaid(unsaid: &[Drift], file: MergedFile, only_drift: bool, output: &mut Out
     output.line(format!("{head}{} does not say {count}; what runs stays:", file.name));
     for drift in unsaid.iter().take(MAX_SHOWN_DIFFERENCES) {
         let (flag, field) = (display::plain(&drift.flag), drift.field);
+        // `--reset` decides about both lists of companies.
+        let choice = field.split_once('.').map_or(field, |(companies, _)| companies);
         output.line(output.paint(
             DIM,
             format!(
                 "  {flag}: {field}; without it: flagstone publish {} --reset {}",
                 file.argument(),
-                argument(&field_choice(file.definitions, &drift.flag, field))
+                argument(&field_choice(file.definitions, &drift.flag, choice))
             ),
         ));
     }
