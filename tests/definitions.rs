@@ -466,6 +466,32 @@ fn a_problem_of_several_environments_is_told_once_and_says_of_which() {
     );
 }
 
+// The patch deleted what kept a flag off, and `check` said nothing.
+#[test]
+fn a_null_in_an_overlay_does_not_turn_a_flag_on() {
+    let text = r#"{ "flags": {
+  "off": { "enabled": false, "rollout": { "percentage": 50 } }, "denies": { "enabled": true, "companies": { "deny": [7] } }, "free": true },
+"environments": { "a": { "flags": { "off": { "enabled": null }, "new": { "enabled": null }, "denies": { "companies": null } } },
+  "b": { "flags": { "denies": { "companies": { "deny": null } } } },
+  "c": { "flags": { "denies": { "companies": { "deny": [] } }, "off": null, "free": { "enabled": false, "owner": "x" } } } } }"#;
+    assert_eq!(
+        problems(text),
+        [
+            "3:57: /environments/a/flags/off/enabled: found null, expected true or false: without it the flag is enabled",
+            "3:85: /environments/a/flags/new/enabled: found null, expected true or false: without it the flag is enabled",
+            "3:118: /environments/a/flags/denies/companies: found null, which deletes the list of companies that denies denies: write \"deny\": [] if that is meant",
+            "4:56: /environments/b/flags/denies/companies/deny: found null, which deletes the list of companies that denies denies: write \"deny\": [] if that is meant",
+        ]
+    );
+    assert!(
+        in_environment(
+            &text.replace("\"enabled\": null", "\"enabled\": false").replace("null", "{}"),
+            Some("c")
+        )
+        .is_empty()
+    );
+}
+
 #[test]
 fn an_overlay_changes_flags_and_segments_and_nothing_else() {
     let text = r#"{ "flags": { "off": false, "portal": true }, "environments": {

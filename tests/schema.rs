@@ -17,7 +17,7 @@ static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
 });
 
 /// What errors say that are not of structure.
-const MEANING: [&str; 11] = [
+const MEANING: [&str; 12] = [
     "unknown flag",
     "unknown segment",
     " itself: ",
@@ -27,6 +27,7 @@ const MEANING: [&str; 11] = [
     "more than 64 flags through others",
     "comparisons with their segments",
     "is false in the document",
+    "deletes the list of companies",
     "a stage has to raise the percentage",
     "at least a minute and at most",
 ];
@@ -304,6 +305,7 @@ fn both_refuse_every_breach_of_structure() {
         json!({ "flags": { "a": 1 } }),
         json!({ "flags": { "a b": true } }),
         json!({ "flags": { "a": { "enable": true } } }),
+        json!({ "flags": { "a": { "enabled": null } } }),
         json!({ "flags": { "a": { "rollout": { "percentage": 101 } } } }),
         json!({ "flags": { "a": { "rollout": 5 } } }),
         json!({ "flags": { "a": { "rules": [{ "when": {} }] } } }),

@@ -180,6 +180,12 @@ final class FileTest extends TestCase
             '{"flags": {"portal": {"requires": ["portl"]}}}' => ': /flags/portal/requires/0: unknown flag "portl": did you mean "portal"?',
             '{"flags": {"portal": false}, "environments": {"staging": {"flags": {"portal": {"rollout": {"percentage": 5}}}}}}' =>
                 ': /environments/staging/flags/portal: portal is false in the document, and the patch does not say "enabled": add "enabled": true or false',
+            '{"flags": {"portal": {"enabled": false}}, "environments": {"staging": {"flags": {"portal": {"enabled": null}}}}}' =>
+                ': /environments/staging/flags/portal/enabled: found null, expected true or false: without it the flag is enabled',
+            '{"flags": {"portal": {"companies": {"deny": [7]}}}, "environments": {"staging": {"flags": {"portal": {"companies": null}}}}}' =>
+                ': /environments/staging/flags/portal/companies: found null, which deletes the list of companies that portal denies: write "deny": [] if that is meant',
+            '{"flags": {"portal": {"companies": {"deny": [7]}}}, "environments": {"staging": {"flags": {"portal": {"companies": {"deny": null}}}}}}' =>
+                ': /environments/staging/flags/portal/companies/deny: found null, which deletes the list of companies that portal denies: write "deny": [] if that is meant',
             '{"flags": {"portal": {"rollout": {"percentage": 99.99999999999999999999}}}}' =>
                 ':1:49: /flags/portal/rollout/percentage: found 99.99999999999999999999, expected a number from 0 to 100 with up to three decimals',
             '{"flags": {"portal": {"rollout": {"percentage": 1e-400}}}}' =>

@@ -154,14 +154,29 @@ final class Document
             $known[] = 'environments';
         }
         $read->fields($patch, $path, $known, '');
-        foreach (['flags', 'segments'] as $part) {
-            $changes = $patch->{$part} ?? null;
-            foreach ($changes instanceof \stdClass ? (array) $changes : [] as $key => $change) {
-                // RFC 7386 drops a false into which an object is merged: the flag would come on although neither text says so.
-                if (($tree->flags->{$key} ?? null) === false && $change instanceof \stdClass && !\property_exists($change, 'enabled')) {
-                    $message = Findings::clip((string) $key) . ' is false in the document, and the patch does not say "enabled"';
-                    $this->findings->error([...$path, $part, $key], $message, 'add "enabled": true or false');
-                }
+        // RFC 7386 does all of this without a word, and a flag would come on although neither text says so.
+        foreach (($patch->flags ?? null) instanceof \stdClass ? (array) $patch->flags : [] as $key => $change) {
+            if (!$change instanceof \stdClass) {
+                continue;
+            }
+            $at = [...$path, 'flags', $key];
+            $name = Findings::clip((string) $key);
+            $flag = $tree->flags->{$key} ?? null;
+            if ($flag === false && !\property_exists($change, 'enabled')) {
+                $this->findings->error($at, "$name is false in the document, and the patch does not say \"enabled\"", 'add "enabled": true or false');
+            }
+            if (\property_exists($change, 'enabled') && $change->enabled === null) {
+                $read->mismatch(null, [...$at, 'enabled'], 'true or false: without it the flag is enabled');
+            }
+            $isDeleted = static fn (mixed $object, string $field): bool => $object instanceof \stdClass && \property_exists($object, $field) && $object->{$field} === null;
+            $deleted = match (true) {
+                ($flag->companies->deny ?? []) === [] => null,
+                $isDeleted($change, 'companies') => ['companies'],
+                $isDeleted($change->companies ?? null, 'deny') => ['companies', 'deny'],
+                default => null,
+            };
+            if ($deleted !== null) {
+                $this->findings->error([...$at, ...$deleted], "found null, which deletes the list of companies that $name denies", 'write "deny": [] if that is meant');
             }
         }
     }

@@ -15,8 +15,7 @@ use super::model::{Definitions, Flag};
 use super::report::Findings;
 use super::{Condition, GuardRule, limits, references};
 use crate::snapshot::is_flag_key;
-use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Allowed in every object, and ignored.
@@ -158,8 +157,8 @@ impl<'m> Decoder<'m> {
             }
             for (key, value) in tree.members(*overlay) {
                 match tree.string(key).as_ref() {
-                    "flags" | "segments" => self.overlay_of_short_flags(View::Raw(value)),
-                    COMMENT | "guard" => {}
+                    "flags" => self.overlay_of_flags(View::Raw(value)),
+                    COMMENT | "segments" | "guard" => {}
                     "environments" => {
                         self.findings.error(key, "an environment cannot patch \"environments\"")
                     }
@@ -169,29 +168,33 @@ impl<'m> Decoder<'m> {
         }
     }
 
-    /// Reports overlays of a flag written as `false`, which has nothing to merge an object into: RFC 7386 drops it, and the flag would
-    /// come on although neither text says so.
-    fn overlay_of_short_flags(&mut self, patch: View<'m>) {
+    /// Reports what RFC 7386 would do without a word: an object merged into a flag that is `false`, and a `null` that deletes `enabled` or a
+    /// list of denied companies, turn a flag on although neither text says so.
+    fn overlay_of_flags(&mut self, patch: View<'m>) {
         let tree = self.tree;
-        let Some(flags) = tree.member(ROOT, "flags") else { return };
-        let off: HashMap<Cow<str>, Id> = tree
-            .members(flags)
-            .filter(|&(_, value)| tree.kind(value) == Kind::False)
-            .map(|(key, value)| (tree.string(key), value))
-            .collect();
-        if off.is_empty() {
-            return;
-        }
-        for (key, change) in patch.members(tree) {
-            let change = change.place();
+        let flags = tree.member(ROOT, "flags").map(|flags| tree.by_name(flags)).unwrap_or_default();
+        for (key, change) in patch.members(tree).map(|(key, change)| (key, change.place())) {
+            if tree.kind(change) != Kind::Object {
+                continue;
+            }
             let name = tree.string(key);
-            if tree.kind(change) == Kind::Object
-                && off.contains_key(&name)
-                && tree.member(change, "enabled").is_none()
-            {
+            let flag = flags.get(&name).copied();
+            let enabled = tree.member(change, "enabled");
+            if enabled.is_none() && flag.is_some_and(|flag| tree.kind(flag) == Kind::False) {
                 let message =
                     format!("{name} is false in the document, and the patch does not say \"enabled\"");
                 self.findings.error_with(key, message, "add \"enabled\": true or false".to_owned());
+            }
+            if let Some(enabled) = enabled.filter(|&enabled| tree.kind(enabled) == Kind::Null) {
+                self.mismatch(View::Raw(enabled), "true or false: without it the flag is enabled");
+            }
+            let deny = |flag| tree.member(tree.member(flag, "companies")?, "deny");
+            let denies = flag.and_then(deny).is_some_and(|deny| tree.items(deny).next().is_some());
+            let nulls = [tree.member(change, "companies"), deny(change)];
+            for null in nulls.into_iter().flatten().filter(|&value| denies && tree.kind(value) == Kind::Null)
+            {
+                let message = format!("found null, which deletes the list of companies that {name} denies");
+                self.findings.error_with(null, message, "write \"deny\": [] if that is meant".to_owned());
             }
         }
     }
