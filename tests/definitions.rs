@@ -293,6 +293,10 @@ fn what_is_probably_not_meant_is_warned_of() {
         r#"{ "flags": { "a": { "enabled": true, "companies": { "allow": [] } } } }"#,
         "1:14: warning: /flags/a: a allows no company and does not say what the others get, so it is on for everybody: add \"rollout\": {\"percentage\": 0} for a pilot, or remove the list",
     );
+    only_problem(
+        r#"{ "flags": { "a": { "enabled": true, "rules": [] } } }"#,
+        "1:14: warning: /flags/a: a has no rule and does not say what the others get, so it is on for everybody: add \"rollout\": {\"percentage\": 0} for a pilot, or remove the list",
+    );
 }
 
 /// They passed without a word: an empty operand is mostly what a template or an empty query left.
@@ -318,6 +322,18 @@ fn comparisons_that_hold_for_all_or_for_none_are_warned_of() {
         ),
         (
             "in",
+            r#"[""]"#,
+            64,
+            "a list of an empty text, so it holds for an empty text alone: list a value, or write \"eq\": \"\" if that is meant",
+        ),
+        (
+            "not_in",
+            r#"[""]"#,
+            68,
+            "a list of an empty text, so it holds for every other text: list a value, or write \"ne\": \"\" if that is meant",
+        ),
+        (
+            "in",
             r#"[1, 2.5, "legacy"]"#,
             64,
             "a list that mixes kinds, so it is unknown for what is not listed: list values of one kind",
@@ -340,7 +356,6 @@ fn comparisons_that_hold_for_all_or_for_none_are_warned_of() {
         r#""gt": """#,
         r#""lte": """#,
         r#""eq": """#,
-        r#""in": [""]"#,
         r#""in": [1, 2.5]"#,
         r#""gte": 0"#,
         r#""lt": "1.0.x""#,
@@ -805,18 +820,22 @@ fn a_plan_that_probably_means_something_else_is_warned_of() {
 /// A pilot's segment emptied by a patch was on for everybody, and a deny list with "acme " denied nobody, without a word.
 #[test]
 fn conditions_of_nothing_and_ids_that_look_like_others_are_warned_of() {
-    let text = r#"{ "flags": { "a": { "enabled": true, "companies": { "deny": ["acme ", "+42", "42.0", "acme\u200b", "2.5", "42", "Acme Ltd."] } } },
+    let text = r#"{ "flags": { "a": { "enabled": true, "companies": { "deny": ["acme ", "+42", "42.0", "acme\u200b", "2.5", "42", "Acme Ltd.", "15,42,103", "15;16", "NULL"] } } },
         "segments": { "s": { "all": [] }, "t": { "not": { "any": [] } } } }"#;
     let found = problems(text).join("\n");
     for expected in [
-        "deny/0: company \"acme \" is another than acme: write acme",
-        "deny/1: company \"+42\" is another than 42: write 42",
-        "deny/2: company \"42.0\" is another than 42: write 42",
-        "deny/3: company \"acme\\u{200b}\" is another than acme: write acme",
+        "deny/0: found \"acme \", expected an id without brackets, quotes, bullets and spaces: acme",
+        "deny/1: found \"+42\", a number as a spreadsheet writes it; write 42 if that is the company",
+        "deny/2: found \"42.0\", a number as a spreadsheet writes it; write 42 if that is the company",
+        "deny/3: found \"acme\\u{200b}\", with the invisible character U+200B, expected an id without it: acme",
+        "deny/4: found \"2.5\", a number as a spreadsheet writes it, and no company's",
+        "deny/7: found \"15,42,103\", several ids, expected one company's id, and each of its own: 15 42 103",
+        "deny/8: found \"15;16\", several ids, expected one company's id, and each of its own: 15 16",
+        "deny/9: found \"NULL\", a missing value, expected a company's id",
         "/segments/s/all: found all with an empty list, so it holds for everybody: list a condition",
         "/segments/t/not/any: found any with an empty list, so it holds for nobody: list a condition",
     ] {
         assert!(found.contains(expected), "{expected}\n{found}");
     }
-    assert_eq!(found.lines().count(), 6, "{found}");
+    assert_eq!(found.lines().count(), 10, "{found}");
 }

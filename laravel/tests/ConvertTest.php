@@ -386,7 +386,7 @@ final class ConvertTest extends TestCase
     public function test_a_number_of_a_spreadsheet_and_a_collection_are_no_other_companies(): void
     {
         // 15.0 became a company of that name, and a collection a pilot for nobody.
-        foreach (['15.0,042', '1.5E+3', '+15'] as $list) {
+        foreach (['15.0,042', '1.5E+3', '+15', '15,103.', '15%', 'acme,None', '15,2026-11-21'] as $list) {
             $this->dotenv("FEATURE_A=true\nFEATURE_A_TEST_COMPANIES=$list\n");
             self::assertSame(1, $this->artisanCode('feature:convert env'), $list);
             self::assertStringContainsString("FEATURE_A_TEST_COMPANIES is \"$list\", expected", $this->printed);

@@ -50,7 +50,7 @@ final class TypedTest extends TestCase
                 }
             }
             $wrong = ['empty' => '', 'blank' => ' ', 'tab' => "\t", 'next option' => '--yes'];
-            $lists = ['15,42', '15;42', '15 42', '[15,42]', "'15'", '"15"', '15|42', "15\n42", '{15}', '(15)', '15.0', '1.5E+3', '+15', "15\u{200b}", "\u{202a}15\u{202c}", "1\u{ad}5", "\u{ff11}\u{ff15}"];
+            $lists = ['15,42', '15;42', '15 42', '[15,42]', "'15'", '"15"', '15|42', "15\n42", '{15}', '(15)', '15.0', '1.5E+3', '+15', "15\u{200b}", "\u{202a}15\u{202c}", "1\u{ad}5", "\u{ff11}\u{ff15}", '103.', '15:', '15%', '$42', 'None', 'false', '2026-11-21', "\u{2212}15", '<b>15</b>', 'Total: 1'];
             foreach ($command->getDefinition()->getOptions() as $option) {
                 if (!$option->acceptValue()) {
                     continue;

@@ -37,15 +37,15 @@ pub(super) fn flag(
         let message = format!("{key} says neither \"enabled\" nor \"rollout\", so it is on for everybody");
         findings.warning(places.key, message, "write \"enabled\": true if that is meant".to_owned());
     } else if flag.enabled
-        && flag.written.has(FieldSet::ALLOW)
         && flag.companies.is_empty()
         && flag.rollout.is_none()
         && !needs_percentage(flag)
+        && let Some((_, says)) = [(FieldSet::ALLOW, "allows no company"), (FieldSet::RULES, "has no rule")]
+            .into_iter()
+            .find(|(list, _)| flag.written.has(*list))
     {
-        // With one company in the list, such as a query that found any, this is an error.
-        let message = format!(
-            "{key} allows no company and does not say what the others get, so it is on for everybody"
-        );
+        // With one company or rule in the list, such as a query that found any, this is an error.
+        let message = format!("{key} {says} and does not say what the others get, so it is on for everybody");
         let advice = "add \"rollout\": {\"percentage\": 0} for a pilot, or remove the list".to_owned();
         findings.warning(places.key, message, advice);
     }

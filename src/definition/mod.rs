@@ -8,6 +8,7 @@ mod answering;
 mod check;
 mod clip;
 mod company;
+mod company_text;
 mod condition;
 mod conflict;
 mod decode;
@@ -39,6 +40,7 @@ mod written;
 
 pub(crate) use answering::is_answering;
 pub use company::CompanyId;
+pub use company_text::{Meaning, meaning};
 pub use condition::{Condition, Scalar, Test};
 pub use conflict::{KeptConflict, KeptSegment};
 pub use document::{Checked, Document, load, parse};

@@ -1,10 +1,9 @@
 //! A list of companies: ids by line, a column of a table, or a JSON array. Ambiguous text is refused.
 
-use crate::company_text::{Meaning, meaning};
 use crate::display;
 use crate::output::Failure;
 use flagstone::Key;
-use flagstone::definition::CompanyId;
+use flagstone::definition::{CompanyId, Meaning, meaning};
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 use std::borrow::Cow;
 use std::fmt;
@@ -198,14 +197,20 @@ fn column<'a>(name: &str, bytes: &'a [u8], literal: bool) -> Result<Vec<Id<'a>>,
         strays.look_at(number, ids.last());
     }
     if !literal {
-        strays.refuse(name)?;
+        strays.refuse(name, &ids)?;
     }
     Ok(ids)
 }
 
-/// Texts among integers that are hardly ids: one word, such as the heading of a sum below its column, and ranges.
+/// Words below a column of numbers for their sum.
+const TOTALS: [&str; 8] = ["total", "totals", "subtotal", "sum", "summe", "gesamt", "anzahl", "count"];
+
+/// Texts that are hardly ids: one word among integers, such as the heading of a sum below its column, ranges, and a word for a total in the
+/// last line.
 #[derive(Default)]
 struct Strays {
+    /// The number of the last line.
+    last: usize,
     ints: usize,
     words: Vec<(usize, String)>,
     ranges: Vec<(usize, String)>,
@@ -215,6 +220,7 @@ struct Strays {
 
 impl Strays {
     fn look_at(&mut self, number: usize, id: Option<&Id>) {
+        self.last = number;
         let text = match id {
             Some(Id::Text(text)) if !self.others => String::from_utf8_lossy(text).into_owned(),
             Some(Id::Int(_)) => {
@@ -234,15 +240,22 @@ impl Strays {
         self.others |= self.words.len() > 1;
     }
 
-    fn refuse(self, name: &str) -> Result<(), Failure> {
-        let (what, (number, text)) = match (self.words.into_iter().next(), self.ranges.into_iter().next()) {
+    fn refuse(self, name: &str, ids: &[Id]) -> Result<(), Failure> {
+        let total = match ids {
+            [_, .., Id::Text(text)] => std::str::from_utf8(text).ok(),
+            _ => None,
+        };
+        let total = total.filter(|text| TOTALS.iter().any(|word| text.eq_ignore_ascii_case(word)));
+        let strays = (self.words.into_iter().next(), self.ranges.into_iter().next());
+        let (what, (number, text)) = match (total, strays) {
+            (Some(total), _) => ("a total in the last line", (self.last, total.to_owned())),
             _ if self.others || self.ints < 2 => return Ok(()),
-            (_, Some(range)) => ("a range", range),
-            (Some(word), None) => ("a word", word),
-            (None, None) => return Ok(()),
+            (_, (_, Some(range))) => ("a range among integers", range),
+            (_, (Some(word), None)) => ("a word among integers", word),
+            (_, (None, None)) => return Ok(()),
         };
         Err(Failure::Unknown(format!(
-            "{name}:{number}: found {}, {what} among integers, expected a company's id; remove the line, or write a JSON array where it is a \
+            "{name}:{number}: found {}, {what}, expected a company's id; remove the line, or write a JSON array where it is a \
              company",
             display::quoted(&text)
         )))
@@ -436,7 +449,7 @@ impl<'a> Table<'a> {
             }
         }
         if !literal {
-            strays.refuse(name)?;
+            strays.refuse(name, &ids)?;
         }
         Ok(ids)
     }
@@ -683,6 +696,22 @@ mod tests {
             ("15\n42\nSumme\n", "ids:3: found \"Summe\", a word among integers"),
             ("id,name\n15,a\n42,b\nTotal,2\n", "ids:4: found \"Total\", a word among integers"),
             ("12\n15-20\n42\n", "ids:2: found \"15-20\", a range among integers"),
+            ("15\nSumme\n", "ids:2: found \"Summe\", a total in the last line"),
+            ("id,name\nacme,3\nshop.de,4\nTOTAL,7\n", "ids:4: found \"TOTAL\", a total in the last line"),
+            ("15\nTotal: 1\n", "ids:2: found \"Total: 1\", a label before a colon"),
+            ("acme\nPilots:\n", "ids:2: found \"Pilots:\", a label"),
+            ("15\n103.\n", "ids:2: found \"103.\", a mark beside digits, expected the id alone: 103"),
+            ("15:\n", "found \"15:\", a mark beside digits"),
+            ("15/\n", "found \"15/\", a mark beside digits"),
+            ("15%\n", "found \"15%\", a mark beside digits"),
+            ("$42\n", "found \"$42\", a mark beside digits, expected the id alone: 42"),
+            ("15\nNone\n", "ids:2: found \"None\", a missing value"),
+            ("acme\nTRUE\nfalse\n", "ids:2: found \"TRUE\", a boolean"),
+            ("acme\n2026-11-21\n", "ids:2: found \"2026-11-21\", a date"),
+            ("acme\n21.11.2026 10:00\n", "a date"),
+            ("acme\n11/21/2026\n", "a date"),
+            ("acme\n\u{2212}15\n", "characters that are not ASCII's; write -15 if"),
+            ("<!DOCTYPE html>\n<p>15</p>\n", "ids:1: found \"<!DOCTYPE html>\", a line of HTML"),
             ("{\"data\": [15]}", "ids: found a JSON object"),
             ("\u{feff}[15.0]", "ids:1:"),
         ] {
@@ -726,6 +755,14 @@ mod tests {
             "acme",
             "1234.5678.9",
             "e5",
+            "2026-17",
+            "7:15",
+            "A/7",
+            "acme-1",
+            "shop.de",
+            "Acme Inc.",
+            "C++",
+            "99.99.2026",
         ] {
             assert_eq!(meaning(id), None, "{id}");
             assert_eq!(read(format!("acme-us\nb\n{id}\n").as_bytes()).len(), 3, "{id}");

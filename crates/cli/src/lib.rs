@@ -8,7 +8,6 @@ mod args;
 mod binary;
 mod cmd;
 mod companies;
-mod company_text;
 mod confirm;
 mod counters;
 mod display;

@@ -28,6 +28,8 @@ fn suspect_operand(attribute: &str, test: &Test) -> Option<(&'static str, Cow<'s
     const EXISTS: Cow<'_, str> = Cow::Borrowed("write \"exists\": true if that is meant");
     const ONE_KIND: Cow<'_, str> = Cow::Borrowed("list values of one kind");
     // A company's id is a number or a string, so a list of companies may have both.
+    let is_blank =
+        |list: &[Scalar]| list.iter().all(|value| matches!(value, Scalar::Text(text) if text.is_empty()));
     let mixes = |list: &[Scalar]| attribute != "company" && mixes_kinds(list);
     Some(match test {
         Test::In(list) if list.is_empty() => {
@@ -36,6 +38,14 @@ fn suspect_operand(attribute: &str, test: &Test) -> Option<(&'static str, Cow<'s
         Test::NotIn(list) if list.is_empty() => {
             ("an empty list, which compares with nothing, so it holds for nobody", EXISTS)
         }
+        Test::In(list) if is_blank(list) => (
+            "a list of an empty text, so it holds for an empty text alone",
+            "list a value, or write \"eq\": \"\" if that is meant".into(),
+        ),
+        Test::NotIn(list) if is_blank(list) => (
+            "a list of an empty text, so it holds for every other text",
+            "list a value, or write \"ne\": \"\" if that is meant".into(),
+        ),
         Test::In(list) if mixes(list) => {
             ("a list that mixes kinds, so it is unknown for what is not listed", ONE_KIND)
         }

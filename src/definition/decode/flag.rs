@@ -8,10 +8,9 @@ use crate::definition::merge::View;
 use crate::definition::plan_check;
 use crate::definition::{
     Bucketing, Companies, CompanyId, Emergency, FieldSet, Flag, GuardRule, Managed, Percentage, Rollout,
-    Rule, ScheduleStep, Variant, company, limits,
+    Rule, ScheduleStep, Variant, company, limits, meaning,
 };
 use crate::snapshot::is_flag_key;
-use crate::text::deceives;
 use crate::time;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
@@ -194,21 +193,11 @@ impl<'m> Decoder<'m> {
         ints.into_iter().map(CompanyId::Int).chain(texts).collect()
     }
 
-    /// Warns of a text that is no company's id but looks like another's: with blanks around it, characters that nobody sees, or a number's
-    /// sign or point.
+    /// Warns of a text that is hardly one company's id.
     fn warn_of_company(&mut self, view: View<'m>, id: &str) {
-        let seen = id.trim();
-        let seen: Cow<str> = match seen.is_ascii() {
-            true => seen.into(),
-            false => seen.chars().filter(|c| !deceives(*c)).collect::<String>().into(),
-        };
-        let number = seen.strip_prefix('+').unwrap_or(&seen);
-        let number =
-            number.trim_end_matches('0').strip_suffix('.').filter(|_| number.contains('.')).unwrap_or(number);
-        let meant = if company::canonical_int(number).is_some() { number } else { &*seen };
-        if meant != id {
-            let message = format!("company {:?} is another than {}", clip(id), clip(meant));
-            self.findings.warning(view.place(), message, format!("write {}", clip(meant)));
+        if let Some(meant) = meaning(id) {
+            let meant = meant.explain(|id| clip(id).into_owned());
+            self.findings.warning(view.place(), format!("found {:?}, {meant}", clip(id)), None);
         }
     }
 

@@ -3,12 +3,12 @@
 //! One place for every option and argument of every command, so that none is forgotten.
 
 use super::LITERAL;
-use crate::company_text::meaning;
 use crate::display;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, Error, ValueHint};
 use flagstone::definition::CompanyId;
+use flagstone::definition::meaning;
 use std::any::TypeId;
 
 /// Refuses them. What another machine sent was checked there.

@@ -1,9 +1,10 @@
 //! Texts that are hardly meant as one company's id: lists, options, numbers of spreadsheets, frames of tables, and ids with characters
 //! that nobody sees.
 //!
-//! The same rule holds for the command line and for lists.
+//! The same rule holds for the command line, for lists and for files of definitions.
 
-use flagstone::text::deceives;
+use crate::text::deceives;
+use crate::time;
 
 /// The probable meaning of a text that would be taken for one company's id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +13,7 @@ pub enum Meaning {
     Option,
     /// The frame of a table, as psql and mysql draw it.
     Frame,
+    /// Several ids in one text.
     Ids(Vec<String>),
     /// One id in brackets or quotes, with a bullet before it, or with spaces around it.
     Wrapped(String),
@@ -21,7 +23,7 @@ pub enum Meaning {
     Nothing,
     /// A character that is not seen, and the id without such.
     Invisible(char, String),
-    /// An integer in the digits of another script, or in wide ones, and the same in ASCII.
+    /// An integer in the digits of another script, in wide ones, or with another minus, and the same in ASCII.
     Digits(String),
     /// A missing value, as databases, languages and spreadsheets write it.
     Missing,
@@ -31,6 +33,16 @@ pub enum Meaning {
     Comment(Option<String>),
     /// An integer with text behind it.
     Followed(String),
+    /// `true` or `false`.
+    Boolean,
+    /// A label, with or without a value behind it.
+    Label,
+    /// A line of HTML or XML.
+    Markup,
+    /// A day, with or without a time.
+    Date,
+    /// Digits with marks before or behind them, and what is between the marks.
+    Marked(String),
 }
 
 /// The probable meaning of a text that is not one company's id; none if it is one.
@@ -48,7 +60,7 @@ pub fn meaning(text: &str) -> Option<Meaning> {
     if is_option {
         return Some(Meaning::Option);
     }
-    if let Some(meaning) = no_id(text) {
+    if let Some(meaning) = no_id(text).or_else(|| is_date(text).then_some(Meaning::Date)) {
         return Some(meaning);
     }
     let entry = text.strip_prefix(['-', '*', '•']).filter(|rest| rest.starts_with(char::is_whitespace));
@@ -68,7 +80,33 @@ pub fn meaning(text: &str) -> Option<Meaning> {
     if text.trim() != text {
         return Some(Meaning::Wrapped(text.trim().to_owned()));
     }
-    ascii_digits(text).map(Meaning::Digits).or_else(|| number_or_several(text))
+    if text.ends_with(':') && text.contains(char::is_alphabetic) || text.contains(": ") {
+        return Some(Meaning::Label);
+    }
+    ascii_digits(text).map(Meaning::Digits).or_else(|| number_or_several(text)).or_else(|| marked(text))
+}
+
+/// A text without letters is an id if it begins and ends with a digit, such as `2026-17`, or is a negative integer.
+fn marked(text: &str) -> Option<Meaning> {
+    let inner = text.trim_matches(|c: char| !c.is_ascii_digit());
+    let is_id = inner == text.strip_prefix('-').unwrap_or(text);
+    (!is_id && !text.contains(char::is_alphabetic)).then(|| Meaning::Marked(inner.to_owned()))
+}
+
+/// True for a day as `2026-11-21`, `21.11.2026` or `11/21/2026`, also with a time behind it.
+fn is_date(text: &str) -> bool {
+    let day = text.split(['T', ' ']).next().unwrap_or_default();
+    let parts: Vec<&str> = day.split(['-', '.', '/']).collect();
+    let lengths: Vec<usize> = parts.iter().map(|part| part.len()).collect();
+    let [year, a, b] = match (parts.as_slice(), lengths.as_slice()) {
+        ([year, month, day], [4, 1..=2, 1..=2]) => [*year, *month, *day],
+        ([day, month, year], [1..=2, 1..=2, 4]) => [*year, *month, *day],
+        _ => return false,
+    };
+    let is_day = |month: &str, day: &str| {
+        time::parse_day(format!("{year}-{month:0>2}-{day:0>2}").as_bytes()).is_some()
+    };
+    is_day(a, b) || is_day(b, a)
 }
 
 /// True for characters without a mark of their own. ASCII's control characters are named otherwise.
@@ -92,8 +130,9 @@ fn ascii_digits(text: &str) -> Option<String> {
     if text.is_ascii() {
         return None;
     }
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let sign = &text[..text.len() - digits.len()];
+    // The minus of typesetting and the dash are taken for a minus, too.
+    let digits = text.strip_prefix(['-', '\u{2212}', '–']).unwrap_or(text);
+    let sign = if digits == text { "" } else { "-" };
     digits.chars().map(value).collect::<Option<String>>().map(|digits| format!("{sign}{digits}"))
 }
 
@@ -126,27 +165,39 @@ impl Meaning {
                 )
             }
             Meaning::Digits(number) => {
-                format!("digits that are not ASCII's; write {} if that is the company", each(number))
+                format!("characters that are not ASCII's; write {} if that is the company", each(number))
             }
             Meaning::Missing => "a missing value, expected a company's id".to_owned(),
             Meaning::Formula => "a formula, expected a company's id".to_owned(),
             Meaning::Comment(None) => "a comment, expected a company's id".to_owned(),
             Meaning::Comment(Some(id)) => format!("a comment, expected the id alone: {}", each(id)),
             Meaning::Followed(id) => format!("text behind an id, expected the id alone: {}", each(id)),
+            Meaning::Boolean => "a boolean, expected a company's id".to_owned(),
+            Meaning::Label => "a label before a colon, expected a company's id alone".to_owned(),
+            Meaning::Markup => "a line of HTML or XML, expected a company's id".to_owned(),
+            Meaning::Date => "a date, expected a company's id".to_owned(),
+            Meaning::Marked(id) => format!("a mark beside digits, expected the id alone: {}", each(id)),
         }
     }
 }
 
 /// Values that are missing, in lower case.
-const MISSING: [&str; 9] = ["null", "nil", "undefined", "nan", "n/a", "#n/a", "#ref!", "#value!", "\\n"];
+const MISSING: [&str; 10] =
+    ["null", "none", "nil", "undefined", "nan", "n/a", "#n/a", "#ref!", "#value!", "\\n"];
 
 /// The meaning of a text that no system gives as an id.
 fn no_id(text: &str) -> Option<Meaning> {
-    if MISSING.contains(&text.to_lowercase().as_str()) {
+    if MISSING.iter().any(|missing| text.eq_ignore_ascii_case(missing)) {
         return Some(Meaning::Missing);
+    }
+    if ["true", "false"].iter().any(|boolean| text.eq_ignore_ascii_case(boolean)) {
+        return Some(Meaning::Boolean);
     }
     if text.starts_with('=') {
         return Some(Meaning::Formula);
+    }
+    if text.starts_with('<') || text.ends_with('>') {
+        return Some(Meaning::Markup);
     }
     let is_separated = |at: usize| at == 0 || text[..at].ends_with(char::is_whitespace);
     let comment = ["#", "//"]
