@@ -131,6 +131,9 @@ final class ConsoleTest extends TestCase
         self::assertSame(0, $this->artisanCode('feature:rollout portal 0'));
         self::assertSame(0, $this->artisanCode('feature:allow portal 7 acme'));
         self::assertSame([true, true, true, false], [$enabled(7), $enabled('acme'), $enabled(15), $enabled(8)]);
+        self::assertSame(0, $this->artisanCode('feature:deny portal 007'));
+        self::assertStringContainsString('007 is a text, and not the company 7', $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:forget portal 007'));
         self::assertSame(0, $this->artisanCode('feature:deny portal 7'));
         self::assertSame(0, $this->artisanCode('feature:forget portal acme'));
         self::assertSame([false, false, true], [$enabled(7), $enabled('acme'), $enabled(15)]);

@@ -137,6 +137,10 @@ final class OverlayTest extends TestCase
         self::assertStringContainsString('beta: on, as before but that 1 company more is denied', $this->printed);
         self::assertSame(0, $this->artisanCode('feature:list'), $this->printed);
         self::assertMatchesRegularExpression('/beta +\| on, 1 denied/', $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:deny beta 007'), $this->printed);
+        // It said nothing, and 7 was not denied.
+        self::assertStringContainsString('007 is a text, and not the company 7', $this->printed);
+        self::assertSame(0, $this->artisanCode('feature:forget beta 007'), $this->printed);
     }
 
     public function test_mistakes_are_refused_in_words(): void

@@ -45,7 +45,8 @@ impl Edit {
     /// Maximum number of companies in one change. The audit trail has their number and the first of them.
     pub const COMPANIES: usize = 1_000_000;
 
-    pub(super) fn companies(&self) -> &[CompanyId] {
+    /// The companies that it names.
+    pub fn companies(&self) -> &[CompanyId] {
         match self {
             Edit::Enable { companies, .. }
             | Edit::Allow(companies)

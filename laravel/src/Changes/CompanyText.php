@@ -35,6 +35,19 @@ final class CompanyText
         '/^(?=\P{L}+$)(?!-?[0-9](?:.*[0-9])?$)/uD' => "expected a company's id, found a mark beside digits",
     ];
 
+    /**
+     * Tells of numbers with leading zeros, which are other companies than the numbers.
+     *
+     * @param list<int|string> $companies
+     * @return list<string>
+     */
+    public static function zeros(array $companies): array
+    {
+        $texts = \preg_grep('/^0\d+$/D', \array_filter($companies, is_string(...))) ?: [];
+
+        return \array_values(\array_map(static fn (string $text): string => "$text is a text, and not the company " . (\ltrim($text, '0') ?: '0'), $texts));
+    }
+
     /** The expected and the found; null if the text is an id. */
     public static function problem(string $text): ?string
     {

@@ -146,7 +146,10 @@ final class Overlay
             return Result::refused($error->getMessage());
         }
 
-        return $this->told($change, $before, $after, $changed, $json);
+        $told = $this->told($change, $before, $after, $changed, $json);
+        $zeros = CompanyText::zeros($change->companies);
+
+        return $zeros === [] ? $told : $told->warning('warning: ' . \implode(', ', $zeros));
     }
 
     /** True if it can be on for no company, now or later. */

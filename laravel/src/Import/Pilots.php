@@ -4,6 +4,8 @@ declare(strict_types=1);
 
 namespace Flagstone\Laravel\Import;
 
+use Flagstone\Laravel\Changes\CompanyText;
+
 /**
  * Joint meaning of a switch and a list of companies beside it. Hand-written code differs:
  *
@@ -23,9 +25,7 @@ final class Pilots
         $flag->enabled = $on ?? $flag->enabled;
         $flag->percentage = $percentage;
         $flag->allow = $companies ?? [];
-        foreach (\preg_grep('/^0\d+$/D', \array_filter($flag->allow, is_string(...))) ?: [] as $text) {
-            $flag->notes[] = "$text is a text, and not the company " . (int) $text;
-        }
+        \array_push($flag->notes, ...CompanyText::zeros($flag->allow));
         if ($percentage !== null) {
             $flag->crc32 = true;
             $flag->notes[] = 'drawn by crc32($company) % 100, as code written by hand does';

@@ -141,6 +141,24 @@ pub fn add(command: &Add, output: &mut Output) -> Outcome {
     in_file(&command.file, None, &what, output)
 }
 
+/// Tells of numbers with leading zeros, which are other companies than the numbers.
+fn tell_zeros(companies: &[CompanyId], output: &mut Output) {
+    let is_padded = |id: &&str| id.starts_with('0') && id.bytes().all(|byte| byte.is_ascii_digit());
+    let texts = companies.iter().filter_map(|company| match company {
+        CompanyId::Text(id) => Some(id.as_str()).filter(is_padded),
+        CompanyId::Int(_) => None,
+    });
+    let told: Vec<String> = texts
+        .map(|id| match id.trim_start_matches('0') {
+            "" => format!("{id} is a text, and not the company 0"),
+            number => format!("{id} is a text, and not the company {number}"),
+        })
+        .collect();
+    if !told.is_empty() {
+        output.warn(display::some(told.iter(), 10));
+    }
+}
+
 /// A change to a flag, published or in a file.
 struct What<'a> {
     command: &'a str,
@@ -160,6 +178,9 @@ impl<'a> What<'a> {
 }
 
 fn run(arguments: &Arguments, changing: &Changing, typed: &TypedChange, output: &mut Output) -> Outcome {
+    if arguments.relayed.is_none() {
+        tell_zeros(typed.edit.companies(), output);
+    }
     match &changing.file {
         Some(file) => {
             in_file(file, changing.environment.as_deref(), &What::of(typed, &changing.terms), output)

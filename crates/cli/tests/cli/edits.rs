@@ -50,6 +50,20 @@ fn an_old_flag_is_turned_on_for_a_pilot_then_for_all_and_off_again() {
     shop.run(["audit"]).exits(0);
 }
 
+// `deny search 007` said nothing, and denied another company than 7.
+#[test]
+fn a_number_with_leading_zeros_is_told_to_be_another_company() {
+    let shop = Shop::published();
+    let ran = shop.run(["deny", "search", "007", "7", "acme"]).exits(0);
+    assert!(ran.err.contains("007 is a text, and not the company 7"), "{}", ran.err);
+    shop.write("list", "0042\n00\n");
+    let ran = shop.run(["allow", "search", "--from-file", "list"]).exits(0);
+    let told = "00 is a text, and not the company 0, 0042 is a text, and not the company 42";
+    assert!(ran.err.contains(told), "{}", ran.err);
+    let ran = shop.run(["forget", "search", "7"]).exits(0);
+    assert!(!ran.err.contains("is a text"), "{}", ran.err);
+}
+
 #[test]
 fn lists_and_percentages_change_by_their_own_words() {
     let shop = Shop::published();
