@@ -188,8 +188,12 @@ impl Editor {
         start..start + length
     }
 
-    fn replace(&mut self, range: Range<usize>, text: String) {
+    /// Puts in new text, whose lines end as the document's first one does.
+    fn replace(&mut self, range: Range<usize>, mut text: String) {
         let mut whole = std::mem::take(&mut self.tree.text);
+        if whole.split_once('\n').is_some_and(|(line, _)| line.ends_with('\r')) {
+            text = text.replace('\n', "\r\n");
+        }
         whole.replace_range(range, &text);
         // The text was sound before, and the replacement is sound where it is put.
         match reader::read(whole) {
@@ -390,6 +394,15 @@ mod tests {
             edited("{ \"a\": { \"x\": 1 } }", |editor| editor.set(&["a", "y", "z"], number(2), 0)),
             "{ \"a\": { \"x\": 1, \"y\": { \"z\": 2 } } }"
         );
+    }
+
+    #[test]
+    fn a_new_line_ends_as_the_documents_lines_do() {
+        // A document of CR LF lines got lines that end in LF.
+        for text in ["{\n  \"flags\": {}\n}\n", "{\n  \"flags\": {\n    \"x\": true\n  }\n}\n"] {
+            let add = |editor: &mut Editor| editor.set(&["flags", "a", "b"], number(1), 3);
+            assert_eq!(edited(&text.replace('\n', "\r\n"), add), edited(text, add).replace('\n', "\r\n"));
+        }
     }
 
     #[test]
