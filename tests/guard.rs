@@ -252,7 +252,12 @@ fn a_feature_that_slows_everybody_down_is_found() {
         .expect("it is found");
     let finding = decision.act.unwrap();
     assert_eq!((finding.harm, finding.against), (Harm::Slow, Against::Off), "after {seconds} s");
-    assert!(finding.to_string().contains("took longer than 0.2"), "{finding}");
+    let sentence = finding.to_string();
+    assert!(sentence.contains("took longer than 197 ms; "), "{sentence}");
+    assert!(
+        sentence.contains(" with it on failed, 0.0 % of ") && sentence.contains(" with it off ("),
+        "{sentence}"
+    );
 }
 
 #[test]

@@ -50,8 +50,9 @@ struct Scene {
     well: Ill,
     /// For so many seconds harm goes on, if nothing is done.
     harm: f64,
-    /// What happens where the first flag is on.
+    /// What happens where the first flag is on, and where it is off.
     guilty: Option<Ill>,
+    off: Option<Ill>,
     /// In an outage, requests with the first flag on take so many times as long as others.
     calls: f64,
     /// What happens on all pages; for how many seconds on average.
@@ -75,6 +76,7 @@ const CALM: Scene = Scene {
     well: WELL,
     harm: 900.0,
     guilty: None,
+    off: None,
     calls: 1.0,
     outage: None,
     reach: 1.0,
@@ -205,6 +207,7 @@ fn play(scene: &Scene, seed: u64) -> Played {
                         if let Some(guilty) = scene.guilty.filter(|_| ill && (on[0] || drains)) {
                             mine = guilty;
                         }
+                        mine = scene.off.filter(|_| ill && !on[0]).unwrap_or(mine);
                         if ill && on[0] && (since as f64) < length * 1e6 {
                             mine.slower *= scene.calls;
                         }
@@ -429,6 +432,29 @@ fn an_outage_that_slows_a_flags_requests_most_turns_nothing_off() {
             let scene = Scene { name, share, reach, changed: (1, ago), calls: 2.0, outage, ..CALM };
             let plays = plays(3);
             acted.extend((!rare(tally(&scene, plays).acted, plays)).then_some(name));
+        }
+    }
+    assert_eq!(acted, [""; 0]);
+}
+
+/// Off failed at once and on worked: on was slower by thousands of percent, and killed.
+#[test]
+fn a_flag_that_works_where_off_fails_at_once_is_left_on() {
+    let mut acted = Vec::new();
+    for (name, share, fails) in [
+        ("10 %, off fails at once", 0.1, 1.0),
+        ("50 %, off fails at once", 0.5, 1.0),
+        ("10 %, half of off fails at once", 0.1, 0.5),
+        ("90 %, off fails at once", 0.9, 1.0),
+    ] {
+        for slower in [2.5, 20.0] {
+            let off = Some(Ill { errors: fails, slower: if fails < 1.0 { 1.0 } else { 0.04 } });
+            let guilty = Some(Ill { errors: 0.002, slower });
+            for ago in [10 * SECOND, HOUR] {
+                let scene = Scene { name, share, changed: (1, ago), guilty, off, ..CALM };
+                let plays = plays(3);
+                acted.extend((!rare(tally(&scene, plays).acted, plays)).then_some(name));
+            }
         }
     }
     assert_eq!(acted, [""; 0]);

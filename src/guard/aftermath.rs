@@ -75,6 +75,9 @@ pub struct Aftermath {
     gate: bool,
     /// The rates before the act, of the flag's requests and of the controls.
     before: (Rate, Rate),
+    /// Of an act on slowness: the flag's requests before it, and those that failed.
+    #[serde(default)]
+    failed_before: Rate,
     /// True if there were controls.
     compared: bool,
     /// True if harm began when the flag was changed: then the act is what ends it.
@@ -87,6 +90,9 @@ pub struct Aftermath {
     /// The counters of all requests that asked the flag, once workers followed the act, and whether errors had fallen then.
     #[serde(skip)]
     first: Option<Rate>,
+    /// The same, and those that failed.
+    #[serde(skip)]
+    first_failed: Option<Rate>,
     fell_at_once: Option<bool>,
 }
 
@@ -99,6 +105,8 @@ pub(super) struct Grounds {
     pub gate: bool,
     /// The rates before the act, of the flag's requests and of the controls.
     pub before: (Rate, Rate),
+    /// The flag's requests before the act, and those that failed.
+    pub failed: Rate,
     /// True if there were controls.
     pub compared: bool,
     /// True if harm began when the flag was changed.
@@ -109,7 +117,7 @@ pub(super) struct Grounds {
 
 impl Aftermath {
     pub(super) fn new(flag: &str, at: i64, grounds: Grounds) -> Self {
-        let Grounds { on, gate, before, compared, began_with_change, slow } = grounds;
+        let Grounds { on, gate, before, failed, compared, began_with_change, slow } = grounds;
         let (flag, looks) = (flag.to_owned(), VecDeque::new());
         let (first, fell_at_once) = (None, None);
         let is_killed = false;
@@ -121,11 +129,13 @@ impl Aftermath {
             on,
             gate,
             before,
+            failed_before: failed,
             compared,
             began_with_change,
             slow,
             looks,
             first,
+            first_failed: None,
             fell_at_once,
         }
     }
@@ -150,11 +160,11 @@ impl Aftermath {
     /// Compares no counters with those before, which were others.
     pub(super) fn recount(&mut self) {
         self.looks.clear();
-        self.first = None;
+        (self.first, self.first_failed) = (None, None);
     }
 
-    /// Takes in the counters of all requests that asked the flag, and of the controls. Returns the result once it is known.
-    pub(super) fn observe(&mut self, now: i64, page: Rate, controls: Rate) -> Option<Outcome> {
+    /// Takes in the counters of all requests that asked the flag (those that fail or are slow, and those that failed), and of the controls. Returns the result once it is known.
+    pub(super) fn observe(&mut self, now: i64, page: Rate, failed: Rate, controls: Rate) -> Option<Outcome> {
         let since = now - self.at;
         if since < FOLLOWED {
             return None;
@@ -170,6 +180,7 @@ impl Aftermath {
         }
         self.looks.push_back((now, page, controls));
         let first = page.since(*self.first.get_or_insert(page));
+        let failed = failed.since(*self.first_failed.get_or_insert(failed));
         if self.fell_at_once.is_none() && self.is_enough(first) {
             self.fell_at_once = Some(self.fell(first));
         }
@@ -180,6 +191,13 @@ impl Aftermath {
         self.fell_at_once.get_or_insert(false);
         if self.gate {
             return Some(Outcome::CannotTell(Doubt::Gate));
+        }
+        // What fails at once is quick.
+        if self.slow.is_some()
+            && failed.share() >= (self.failed_before.share() * 2.0).min(0.97)
+            && nats(failed, self.failed_before, 1.2) >= DOUBTLESS
+        {
+            return Some(Outcome::Worse);
         }
         let (_, page_then, controls_then) = self.looks.front()?;
         let (page, controls) = (page.since(*page_then), controls.since(*controls_then));

@@ -105,6 +105,11 @@ pub(super) fn is_trouble_of_both(on: Rate, off: Rate, during: Rate, range: f64) 
         && nats(on, worst, WORSE_IN_TROUBLE) < DOUBTLESS
 }
 
+/// True if the off-cohort fails more than the on-cohort, beyond doubt, and more than is within range.
+pub(super) fn is_off_worse(on: Rate, off: Rate) -> bool {
+    off.share() > LEAST_RANGE && nats(off, on, WORSE) >= DOUBTLESS
+}
+
 /// Log-likelihood ratio of the first rate being more than `times` the second against not; 0 where it is not.
 pub(super) fn nats(one: Rate, other: Rate, times: f64) -> f64 {
     let (n, k) = (one.requests as f64, one.hits as f64);

@@ -1,7 +1,7 @@
 //! The watch over one flag.
 
 use super::busy_hours::BusyHours;
-use super::control::{Control, Rate, is_trouble_of_both};
+use super::control::{Control, Rate, is_off_worse, is_trouble_of_both};
 use super::counts::Counts;
 use super::evidence::{Evidence, Late, Seen};
 use super::finding::{Against, Finding, Ground, Harm, Share};
@@ -10,7 +10,7 @@ use super::kind::{self, Kind};
 use super::mark::{CounterIncrease, Mark, Sum};
 use super::memory::{Before, FlagMemory};
 use super::pace::UsualPace;
-use super::past::{CohortPast, Usual};
+use super::past::{CohortPast, Usual, p95_of_well};
 use super::plausible::plausible;
 use super::policy::Policy;
 use super::stakes::{Stakes, TICK};
@@ -608,7 +608,11 @@ impl Detector {
             Some(Kind::Branch) => (policy.relative_errors, p95_off.and_then(times)),
             Some(Kind::Gate | Kind::Full) => match self.usual_here(before) {
                 None => (0.0, None),
-                Some(usual) => (usual.error_rate * policy.relative_errors, times(usual.p95)),
+                Some(usual) => {
+                    // Where most requests failed, nothing tells how long they take when they are well.
+                    let p95 = Some(usual.p95).filter(|_| usual.error_rate <= 0.5);
+                    (usual.error_rate * policy.relative_errors, p95.and_then(times))
+                }
             },
         };
         let longest = duration::bucket(policy.p95_ms.saturating_mul(1000));
@@ -650,10 +654,11 @@ impl Detector {
         Some(((on.error_rate / off.error_rate.max(1e-6)).max(1.0), slower.max(1.0)))
     }
 
-    /// The bucket of the off-cohort's 95th percentile within the window.
+    /// The bucket of the 95th percentile of the off-cohort's requests that ended well within the window.
     fn p95_off(&self, enough: u64) -> Option<usize> {
-        let durations = self.windowed().off.durations;
-        (duration::all(&durations) >= enough).then(|| duration::quantile(&durations, 0.95))?
+        let off = self.windowed().off;
+        let well = duration::all(&off.durations).saturating_sub(off.errors);
+        (well >= enough).then(|| p95_of_well(&off.durations, off.errors))?
     }
 
     /// The counts of the window.
@@ -685,7 +690,10 @@ impl Detector {
             let slow = line.slow.map(|bucket| {
                 let on = Counts::slow(&now.on, &before.on, bucket);
                 let on = earlier.map_or(on, |earlier| on.without(&Counts::failed(&earlier.ended)));
-                (on, Counts::slow(&now.off, &before.off, bucket))
+                let mut off = Counts::slow(&now.off, &before.off, bucket);
+                // A request that fails at once is no quick one.
+                off.hits = off.hits.saturating_add(errors.1.hits).min(off.requests);
+                (on, off)
             });
             let (on, off) = slow.as_ref().unwrap_or(&errors);
             let compared = branch && index == 0;
@@ -778,6 +786,9 @@ impl Detector {
             off,
             limit,
             slower: line.slow.map_or(0, duration::upper),
+            failed: line.slow.filter(|_| branch).map(|_| {
+                Box::new(self.failed_lately().map(|Rate { requests, hits }| Share { requests, hits }))
+            }),
             companies,
             since: seen.since,
             at: self.at,
@@ -788,12 +799,21 @@ impl Detector {
         })
     }
 
-    /// True if slowness is not the flag's: its off-cohort is slower than it usually is.
+    /// Requests on and off in the window, and those that failed.
+    fn failed_lately(&self) -> [Rate; 2] {
+        let sum = self.windowed();
+        [&sum.on, &sum.off].map(|cohort| Rate::of(cohort, None))
+    }
+
+    /// True if slowness is no reason to turn the flag off: its off-cohort is slower than it usually is, or fails more.
     fn is_excused(&self, line: &Line) -> bool {
         let Some(evidence) = line.evidence.as_deref().filter(|_| line.slow.is_some()) else { return false };
         let seen = evidence.seen();
-        self.kind == Some(Kind::Branch)
-            && is_trouble_of_both(rate(seen.on), rate(seen.off), rate(seen.during), SLOWEST)
+        if self.kind != Some(Kind::Branch) {
+            return false;
+        }
+        let [on, off] = self.failed_lately();
+        is_off_worse(on, off) || is_trouble_of_both(rate(seen.on), rate(seen.off), rate(seen.during), SLOWEST)
     }
 
     /// The last window's counts if the evidence goes back further: past harm is no reason to act.

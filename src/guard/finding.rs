@@ -25,6 +25,9 @@ pub struct Finding {
     pub limit: f64,
     /// Limit in microseconds; 0 where the harm is errors.
     pub slower: u64,
+    /// Where a slow flag is compared with its off-cohort: requests on and off in the policy's window, and those that failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Box<[Share; 2]>>,
     /// Lower bound of the companies affected; no more than 16 are told apart.
     pub companies: usize,
     /// Beginning of the evidence, in microseconds since 1970.
@@ -137,6 +140,19 @@ impl fmt::Display for Percent {
     }
 }
 
+/// A length of time in microseconds, with two digits or more.
+struct Length(u64);
+
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.0 {
+            micros @ ..10_000 => write!(f, "{:.1} ms", micros as f64 / 1e3),
+            micros @ ..1_000_000 => write!(f, "{:.0} ms", micros as f64 / 1e3),
+            micros => write!(f, "{:.2} s", micros as f64 / 1e6),
+        }
+    }
+}
+
 impl fmt::Display for Finding {
     /// One sentence for people: `3.1 % of 520 requests with checkout on failed, …`.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -148,7 +164,7 @@ impl fmt::Display for Finding {
         }
         match self.harm {
             Harm::Errors => write!(f, "failed")?,
-            Harm::Slow => write!(f, "took longer than {:.2} s", seconds(self.slower))?,
+            Harm::Slow => write!(f, "took longer than {}", Length(self.slower))?,
         }
         let (off, limit) = (self.off, Percent(self.limit));
         match self.against {
@@ -173,6 +189,14 @@ impl fmt::Display for Finding {
             Ground::Controls => write!(f, "; requests that did not ask it are not as badly off")?,
             Ground::Alone => write!(f, "; every request asked it, so that there is nothing to compare with")?,
             Ground::Cohorts | Ground::Stage | Ground::Unconfirmed => {}
+        }
+        if let Some([on, off]) = self.failed.as_deref() {
+            let [rate_on, rate_off] = [on, off].map(|failed| Percent(failed.rate()));
+            write!(
+                f,
+                "; {rate_on} of {} with it on failed, {rate_off} of {} with it off",
+                on.requests, off.requests
+            )?;
         }
         if let Some(through) = &self.through {
             write!(f, "; {through}, which it requires, was changed last")?;

@@ -61,6 +61,11 @@ impl Kind {
 }
 
 fn off_does_nothing(now: &Exposure, before: &Exposure) -> bool {
+    let failed = now.off.errors.saturating_sub(before.off.errors);
+    // What fails at once is broken, not another page.
+    if failed.saturating_mul(2) > now.off.requests.saturating_sub(before.off.requests) {
+        return false;
+    }
     let (on, off) = (durations(&now.on, &before.on), durations(&now.off, &before.off));
     let quantiles =
         (duration::quantile(&on, 0.5), duration::quantile(&off, 0.5), duration::quantile(&off, 0.95));

@@ -5,7 +5,7 @@ use super::kind;
 use super::mark::CohortMark;
 use super::past_hours::PastHours;
 use crate::telemetry::Cohort;
-use crate::telemetry::duration;
+use crate::telemetry::duration::{self, BUCKETS};
 
 const HOUR: i64 = 3_600_000_000;
 /// Hours of a day, and of a week.
@@ -88,11 +88,12 @@ impl CohortPast {
         if let Some(from) = &self.from {
             let from = from.cohort();
             let durations = kind::durations(cohort, &from);
+            let errors = cohort.errors.saturating_sub(from.errors);
             self.current = CurrentHour::of(Hour {
                 hour: self.current.hour.into(),
                 requests: cohort.requests.saturating_sub(from.requests),
-                errors: cohort.errors.saturating_sub(from.errors),
-                p95: duration::quantile(&durations, 0.95).unwrap_or(0),
+                errors,
+                p95: p95_of_well(&durations, errors).unwrap_or(0),
                 median: duration::quantile(&durations, 0.5).unwrap_or(0),
             });
         }
@@ -192,6 +193,12 @@ impl CohortPast {
         self.current = CurrentHour::beginning(now);
         self.from = Some(CohortMark::of(cohort));
     }
+}
+
+/// The 95th percentile of requests that ended well, if any did: what fails at once is not quick. Which of the durations are theirs is
+/// not known; the failed ones are taken for the shortest.
+pub(super) fn p95_of_well(durations: &[u64; BUCKETS], errors: u64) -> Option<usize> {
+    duration::quantile_of_longest(durations, errors, 0.95)
 }
 
 /// The second worst rate, and the second worst 95th percentile; the worst of fewer than three hours.

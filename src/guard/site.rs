@@ -78,6 +78,7 @@ impl Trouble {
             off: Share::default(),
             limit: self.limit,
             slower: self.slower,
+            failed: None,
             companies: self.companies,
             since: self.since,
             at,

@@ -726,7 +726,9 @@ impl Guard {
                 page.add(Rate::of(&exposure.off, after.slow));
                 let controls =
                     total.map(|total| Rate::of_controls(total, exposure, after.slow)).unwrap_or_default();
-                after.observe(now, page, controls)
+                let mut failed = Rate::of(&exposure.on, None);
+                failed.add(Rate::of(&exposure.off, None));
+                after.observe(now, page, failed, controls)
             }
             None => Some(Outcome::CannotTell(Doubt::NoTraffic)),
         };
@@ -822,7 +824,9 @@ impl Guard {
                 };
                 let compared = finding.ground == Ground::Controls;
                 let began_with_change = finding.since - finding.changed_at < WITH_CHANGE;
-                let grounds = Grounds { gate, on: finding.on, before, compared, began_with_change, slow };
+                let failed = recent.0;
+                let grounds =
+                    Grounds { gate, on: finding.on, before, failed, compared, began_with_change, slow };
                 self.after = Some(Aftermath::new(&finding.flag, now, grounds));
                 self.unresolved = None;
             }

@@ -52,6 +52,16 @@ pub fn quantile(durations: &[u64; BUCKETS], share: f64) -> Option<usize> {
     })
 }
 
+/// Like [`quantile`], of all durations but this number of the shortest.
+pub fn quantile_of_longest(durations: &[u64; BUCKETS], shortest: u64, share: f64) -> Option<usize> {
+    let (mut rest, mut left) = (*durations, shortest);
+    for count in &mut rest {
+        let taken = left.min(*count);
+        (*count, left) = (*count - taken, left - taken);
+    }
+    quantile(&rest, share)
+}
+
 /// Total number of durations.
 pub fn all(durations: &[u64; BUCKETS]) -> u64 {
     durations.iter().fold(0, |sum, count| sum.saturating_add(*count))
@@ -116,6 +126,11 @@ mod tests {
         }
         assert_eq!((above(&durations, 9), above(&durations, 10), above(&durations, 90)), (100, 5, 0));
         assert_eq!(above(&durations, usize::MAX - 1), 0);
+        let longest = |shortest| quantile_of_longest(&durations, shortest, 0.9);
+        assert_eq!(
+            [0, 50, 51, 99, 100, 101].map(longest),
+            [Some(10), Some(10), Some(90), Some(90), None, None]
+        );
     }
 
     proptest! {
