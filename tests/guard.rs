@@ -1899,6 +1899,33 @@ fn an_outage_that_outlives_its_guard_is_told_once_and_its_end_is_told() {
     assert_eq!((told(true).count(), told(false).count()), (1, 1), "{:?}", store.notices);
 }
 
+/// Requests were said to be well again five minutes after a restart, or once a page was not asked any more, without one good request.
+#[test]
+fn an_outage_is_over_only_once_requests_ended_well() {
+    let over = |store: &Store| {
+        store.notices.iter().filter(|notice| matches!(notice, Notice::OutageOver { .. })).count()
+    };
+    for (restarts, page_alone) in [(false, false), (true, false), (false, true), (true, true)] {
+        let mut store = Store::new(&[200]);
+        let second = |store: &mut Store, requests: u64, errors: u64| {
+            store.flags[0].on(requests, errors, 120);
+            // Where the page is ill alone, the others make so many requests that all together are within their range.
+            let others = if page_alone { 1900 } else { 0 };
+            store.look(requests + others, errors, NO_OTHERS)
+        };
+        (0..90).for_each(|_| assert_eq!(second(&mut store, 100, 0), None));
+        (0..120).for_each(|_| assert_eq!(second(&mut store, 100, 30), None));
+        assert!(matches!(store.notices[..], [Notice::Outage { .. }]), "{:?}", store.notices);
+        if restarts {
+            store.restart();
+        }
+        (0..1800).for_each(|_| assert_eq!(second(&mut store, 0, 0), None));
+        assert_eq!(over(&store), 0, "nobody asked: a guard that restarts {restarts}, one page {page_alone}");
+        (0..420).for_each(|_| assert_eq!(second(&mut store, 100, 0), None));
+        assert_eq!(over(&store), 1, "a guard that restarts {restarts}, one page {page_alone}");
+    }
+}
+
 /// The plan of a flag whose page asks ten companies went on, since nothing spoke against it: each request had it on and off.
 #[test]
 fn a_plan_whose_requests_have_both_answers_waits() {

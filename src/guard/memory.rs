@@ -77,7 +77,7 @@ pub struct GuardState {
 }
 
 /// An outage that was reported. Times are in microseconds since 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptOutage {
     /// Beginning of the evidence, and the last time that something was wrong.
     pub since: i64,
@@ -86,7 +86,10 @@ pub struct KeptOutage {
     /// The bucket of durations after which requests are slow; none where they fail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slow: Option<usize>,
-    /// All requests during the outage, and those that failed or were slow.
+    /// The flag whose requests it is known by; none where those are all requests.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flag: Option<String>,
+    /// These requests during the outage, and those that failed or were slow.
     pub all: Share,
 }
 

@@ -48,6 +48,9 @@ const OUTAGE: f64 = 0.5;
 const PILOT_ERRORS: u64 = 10;
 /// Microseconds after an act within which the act's own change, one stage back, is published.
 const OWN_CHANGE: i64 = 10_000_000;
+/// An outage is over once so many requests ended well since, and as many as would have had so many hits if it went on.
+const MIN_REQUESTS_AFTER_OUTAGE: f64 = 50.0;
+const EXPECTED_HITS_OF_OUTAGE: f64 = 8.0;
 /// Harm is over once this many hits are expected in the last requests and their rate is within the limit.
 const EXPECTED_HITS: f64 = 3.0;
 
@@ -114,7 +117,7 @@ pub enum Notice {
         /// off-cohort.
         suspected: Vec<String>,
     },
-    /// An outage that was reported is over: all was well for five minutes.
+    /// An outage that was reported is over: all was well for five minutes, and enough requests ended well since.
     OutageOver {
         /// Beginning of the evidence, and the last time that something was wrong; microseconds since 1970.
         since: i64,
@@ -122,7 +125,7 @@ pub enum Notice {
         until: i64,
         /// Errors or slowness.
         harm: Harm,
-        /// All requests meanwhile, and those that failed or were slow; none where nothing counts all.
+        /// The requests meanwhile that it is known by, and those that failed or were slow; none where nothing counts them.
         all: Option<Share>,
     },
     /// Requests of the companies in a plan's stage fail: too few to turn the flag off.
@@ -198,14 +201,16 @@ pub struct Guard {
 }
 
 /// An outage that was reported and is not over.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Outage {
     /// Beginning of the evidence, and the last time that requests failed; microseconds since 1970.
     since: i64,
     until: i64,
     /// The bucket after which requests are slow; none for errors.
     slow: Option<usize>,
-    /// All requests as of the last look.
+    /// The flag whose requests it is known by; none where those are all requests.
+    flag: Option<String>,
+    /// These requests as of the last look.
     counted: Option<Rate>,
     /// Requests of the outage, and requests since it was last seen.
     during: Rate,
@@ -214,21 +219,27 @@ struct Outage {
 
 impl Outage {
     /// An outage that is reported now, with the requests that it is known by.
-    fn new(since: i64, now: i64, known: Share, slower: u64, total: Option<&Cohort>) -> Self {
+    fn new(since: i64, now: i64, known: Share, slower: u64, flag: Option<String>) -> Self {
+        let during = Rate { requests: known.requests, hits: known.hits };
         let slow = slow_after(slower);
-        Self {
-            since,
-            until: now,
-            slow,
-            counted: total.map(|total| Rate::of(total, slow)),
-            during: Rate { requests: known.requests, hits: known.hits },
-            lately: Rate::default(),
-        }
+        Self { since, until: now, slow, flag, counted: None, during, lately: Rate::default() }
     }
 
-    /// Counts all requests since the last look.
-    fn count(&mut self, total: Option<&Cohort>) {
-        let now = total.map(|total| Rate::of(total, self.slow));
+    /// Counts the requests since the last look.
+    fn count(&mut self, total: Option<&Cohort>, samples: &[Sample]) {
+        let sample = samples.iter().find(|sample| Some(sample.flag) == self.flag.as_deref());
+        if sample.is_none() && self.flag.take().is_some() {
+            // The flag is gone.
+            self.counted = None;
+        }
+        let now = match sample {
+            Some(Sample { reading, .. }) => {
+                let mut page = Rate::of(&reading.exposure.on, self.slow);
+                page.add(Rate::of(&reading.exposure.off, self.slow));
+                Some(page)
+            }
+            None => total.map(|total| Rate::of(total, self.slow)),
+        };
         if let (Some(now), Some(before)) = (now, self.counted) {
             self.lately.add(now.since(before));
         }
@@ -241,18 +252,24 @@ impl Outage {
         self.during.add(std::mem::take(&mut self.lately));
     }
 
+    /// True if as many requests ended well since it was last seen as would have shown that it goes on.
+    fn is_disproved(&self) -> bool {
+        let shown = EXPECTED_HITS_OF_OUTAGE / self.during.share().max(f64::MIN_POSITIVE);
+        (self.lately.requests - self.lately.hits) as f64 >= shown.max(MIN_REQUESTS_AFTER_OUTAGE)
+    }
+
     fn kept(&self) -> KeptOutage {
         let Rate { requests, hits } = self.during;
-        let Self { since, until, slow, .. } = *self;
-        KeptOutage { since, until, slow, all: Share { requests, hits } }
+        let Self { since, until, slow, ref flag, .. } = *self;
+        KeptOutage { since, until, slow, flag: flag.clone(), all: Share { requests, hits } }
     }
 
     /// An outage that another guard reported. Requests counted while no guard ran are not part of it.
     fn resumed(kept: KeptOutage) -> Self {
-        let KeptOutage { since, until, slow, all: Share { requests, hits } } = kept;
+        let KeptOutage { since, until, slow, flag, all: Share { requests, hits } } = kept;
         let during = Rate { requests, hits: hits.min(requests) };
         let slow = slow.filter(|bucket| *bucket < duration::BUCKETS);
-        Self { since, until, slow, counted: None, during, lately: Rate::default() }
+        Self { since, until, slow, flag, counted: None, during, lately: Rate::default() }
     }
 
     fn over(&self) -> Notice {
@@ -362,6 +379,10 @@ impl Guard {
             if let Some(unresolved) = self.unresolved.as_mut().filter(|flag| *flag == former) {
                 *unresolved = key.to_owned();
             }
+            let outage = self.outage.as_mut().and_then(|outage| outage.flag.as_mut());
+            if let Some(flag) = outage.filter(|flag| *flag == former) {
+                *flag = key.to_owned();
+            }
             if self.idle.remove(&hash(former)) {
                 self.idle.insert(hash(key));
             }
@@ -430,12 +451,12 @@ impl Guard {
             matches!(why, NoActionReason::Everywhere | NoActionReason::Unwatched | NoActionReason::Stopped(_))
         });
         let first = everywhere.clone().map(|(finding, _)| finding).min_by_key(|finding| finding.since);
-        let first = first.map(|finding| (finding.since, finding.on, finding.slower));
+        let first = first.map(|finding| (finding.flag.clone(), finding.since, finding.on, finding.slower));
         // All requests say more than those of one flag.
         let known = trouble.map(|trouble| (trouble.since, trouble.all, trouble.slower));
         let known = known
-            .or(first)
-            .map(|(since, all, slower)| (first.map_or(since, |(first, ..)| first), all, slower));
+            .or(first.as_ref().map(|(_, since, on, slower)| (*since, *on, *slower)))
+            .map(|(since, all, slower)| (first.as_ref().map_or(since, |(_, since, ..)| *since), all, slower));
         // A finding stands for the policy's window after the harm is over.
         let goes_on = trouble.is_some()
             || everywhere.clone().any(|(finding, _)| {
@@ -443,13 +464,16 @@ impl Guard {
                 finding.harm == Harm::Slow || own.is_some_and(|own| own.share() > finding.limit)
             });
         if let Some(outage) = &mut self.outage {
-            outage.count(total);
+            outage.count(total, samples);
         }
         match (&mut self.outage, known) {
             (None, Some((since, all, slower)))
                 if act.is_none() && !open && !settles && self.after.is_none() && goes_on =>
             {
-                self.outage = Some(Outage::new(since, now, all, slower, total));
+                let flag = first.filter(|_| trouble.is_none()).map(|(flag, ..)| flag);
+                let mut outage = Outage::new(since, now, all, slower, flag);
+                outage.count(total, samples);
+                self.outage = Some(outage);
                 let guilty = |why: &NoActionReason| {
                     use NoActionReason::{Cooldown, Later, Paused, Together};
                     matches!(why, Paused(_) | Cooldown(_) | Later(_) | Together(_))
@@ -461,7 +485,7 @@ impl Guard {
                 decision.notices.push(Notice::Outage { trouble, since, suspected });
             }
             (Some(outage), _) if goes_on => outage.goes_on(now),
-            (Some(outage), _) if now - outage.until > ONE_STAGE => {
+            (Some(outage), _) if now - outage.until > ONE_STAGE && outage.is_disproved() => {
                 decision.notices.push(outage.over());
                 self.outage = None;
             }
