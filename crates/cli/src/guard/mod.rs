@@ -910,6 +910,9 @@ fn found(now: i64, finding: &Finding, held: &NoActionReason, scheduled: bool) ->
             "its schedule changed it when those of {} did, and the requests do not tell them apart",
             display::some(others.iter(), 3)
         ),
+        NoActionReason::Cooldown(until) if finding.action == Action::Notify => {
+            format!("it was told lately, and is told again after {} if it goes on", display::at(*until))
+        }
         held => left_alone(held),
     };
     let why = match held {
@@ -1029,7 +1032,7 @@ fn noticed(now: i64, notice: &Notice) -> GuardEvent {
                 },
             );
             let blame = match suspected.is_empty() {
-                true => "no flag is to blame that can be told".to_owned(),
+                true => "no flag is to blame so far".to_owned(),
                 false => format!(
                     "evidence speaks against {}, as `flagstone guard status` shows",
                     display::some(suspected.iter().map(|flag| display::plain(flag)), 3)
