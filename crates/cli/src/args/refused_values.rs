@@ -7,8 +7,7 @@ use crate::display;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, Error, ValueHint};
-use flagstone::definition::CompanyId;
-use flagstone::definition::meaning;
+use flagstone::definition::{CompanyId, meaning};
 use std::any::TypeId;
 
 /// Refuses them. What another machine sent was checked there.
@@ -316,7 +315,7 @@ mod tests {
             ),
             (
                 &["flagstone", "ask", "search", "--company", "\u{ff11}\u{ff15}"],
-                "digits that are not ASCII's; write --company 15 if that is the company",
+                "characters that are not ASCII's; write --company 15 if that is the company",
             ),
             (&["flagstone", "publish", "-", "--count-for=-"][..], "<FILE> and --count-for: both are -"),
             (
