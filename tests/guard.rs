@@ -1440,6 +1440,33 @@ fn a_stage_that_is_minutes_old_goes_back_when_everything_fails_and_an_older_one_
     }
 }
 
+/// After a stage was taken back, an outage "began" half a minute late: what caused it was a minute before, and the act came first.
+#[test]
+fn an_outage_that_goes_on_after_an_act_began_before_it() {
+    for well in [0, 90] {
+        let mut store = Store::new(&[30]);
+        (store.flags[0].changed_at, store.flags[0].stage) = (BEGIN + 60 * SECOND, Some(BEGIN + 60 * SECOND));
+        let second = |store: &mut Store, errors: u64| {
+            store.flags[0].on(10, errors / 10, 120);
+            store.flags[0].off(90, errors - errors / 10, 120);
+            store.look(100, errors, errors)
+        };
+        (0..90).for_each(|_| assert_eq!(second(&mut store, 0), None));
+        let mut began = store.now;
+        assert!((0..60).any(|_| second(&mut store, 40).is_some()), "the stage goes back");
+        store.flags[0].stage = None;
+        (0..well).for_each(|_| assert_eq!(second(&mut store, 0), None));
+        began = if well == 0 { began } else { store.now };
+        (0..90).for_each(|_| assert_eq!(second(&mut store, 40), None));
+        let told = store.notices.iter().find_map(|notice| match notice {
+            Notice::Outage { since, .. } => Some(*since),
+            _ => None,
+        });
+        let late = (told.expect("it is told") - began) / SECOND;
+        assert!((-10..=2).contains(&late), "{late} s late, {well} s well after the act");
+    }
+}
+
 #[test]
 fn totals_that_are_overwritten_take_no_young_stage_back() {
     // Random bytes in the counters of all requests were an outage, and a reason to take a stage back.

@@ -200,7 +200,7 @@ fn the_first_change_makes_the_kills_and_the_stop_again_that_an_older_head_lacks(
         ("guard pause", |store| store.pause_guard(flagstone::time::now(), &change()).unwrap().audit_warning),
         ("guard resume", |store| store.resume_guard(&change()).unwrap().audit_warning),
         ("notice", |store| {
-            let told = store.guard_notice(NoticeKind::Sees, None, None, &change());
+            let told = store.guard_notice(NoticeKind::Sees, None, (None, None), &change());
             told.unwrap().audit_warning
         }),
     ];

@@ -215,6 +215,9 @@ pub struct Record {
     /// Notice of the guard, if it changed nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notice: Option<NoticeKind>,
+    /// Beginning of the harm that a notice without a finding is of, in RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
     /// Fields that `pull` wrote into a file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pulled: Vec<PulledField>,
@@ -259,6 +262,7 @@ impl Record {
             file: None,
             guard: None,
             notice: None,
+            since: None,
             pulled: Vec::new(),
             differences: Vec::new(),
             more_differences: 0,

@@ -196,6 +196,8 @@ pub struct Guard {
     /// True if all requests were out of their range at the last look.
     troubled_now: bool,
     outage: Option<Outage>,
+    /// Beginning of the harm that the last act was on. Harm whose evidence begins again as soon as it may is the same.
+    acted_since: Option<i64>,
     /// True if requests ask more flags than are counted.
     overflows: bool,
 }
@@ -470,6 +472,7 @@ impl Guard {
             (None, Some((since, all, slower)))
                 if act.is_none() && !open && !settles && self.after.is_none() && goes_on =>
             {
+                let since = began(since, self.settling, self.acted_since);
                 let flag = first.filter(|_| trouble.is_none()).map(|(flag, ..)| flag);
                 let mut outage = Outage::new(since, now, all, slower, flag);
                 outage.count(total, samples);
@@ -512,7 +515,7 @@ impl Guard {
         }
         let outage = self.outage.iter_mut().flat_map(|outage| [&mut outage.since, &mut outage.until]);
         let own = [&mut self.settling, &mut self.stage_taken, &mut self.troubled];
-        for at in own.into_iter().chain(&mut self.stopped).chain(outage) {
+        for at in own.into_iter().chain(&mut self.stopped).chain(&mut self.acted_since).chain(outage) {
             *at = at.saturating_add(passed);
         }
         if let Some(after) = &mut self.after {
@@ -857,6 +860,7 @@ impl Guard {
         }
         // A notification changes nothing, so evidence against other flags still holds.
         if finding.action == Action::Rollback {
+            self.acted_since = Some(began(finding.since, self.settling, self.acted_since));
             self.settling = now + SETTLING;
         }
     }
@@ -1028,6 +1032,13 @@ fn is_suspected(now: i64, stage: i64, since: i64) -> bool {
     // Evidence begins up to a tick before the harm does.
     let began = (-TICK..STAGE_SUSPICION_MICROS).contains(&since.saturating_sub(stage));
     (0..YOUNG).contains(&now.saturating_sub(stage)) && began
+}
+
+/// Beginning of harm whose evidence begins at `since`: that of the harm before the last act, where evidence begins as soon after the act
+/// as it may: at `settled`, or at the look before.
+fn began(since: i64, settled: i64, before: Option<i64>) -> i64 {
+    let goes_on = since.abs_diff(settled) <= TICK.unsigned_abs();
+    before.filter(|_| goes_on).map_or(since, |before| before.min(since))
 }
 
 fn hash(flag: &str) -> u64 {

@@ -523,7 +523,8 @@ impl Store {
         })
     }
 
-    /// Records a notice of the guard in the audit trail, from where webhooks have it.
+    /// Records a notice of the guard in the audit trail, from where webhooks have it. `since`: the beginning of the harm, in microseconds
+    /// since 1970, where no finding tells it.
     ///
     /// # Errors
     ///
@@ -532,7 +533,7 @@ impl Store {
         &self,
         kind: NoticeKind,
         flag: Option<&str>,
-        finding: Option<&Finding>,
+        (finding, since): (Option<&Finding>, Option<i64>),
         change: &Change,
     ) -> Result<RecordOutcome, StoreError> {
         self.head_session(change, "writing down what the guard tells", |session| {
@@ -540,6 +541,7 @@ impl Store {
             record.flag = flag.map(str::to_owned);
             record.guard = finding.cloned();
             record.notice = Some(kind);
+            record.since = since.map(format_rfc3339);
             session.append(record)?;
             Ok(RecordOutcome::changed())
         })

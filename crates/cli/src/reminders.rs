@@ -125,7 +125,7 @@ fn record_notice(
     text: String,
 ) -> Result<Option<String>, StoreError> {
     let change = Change { actor: Actor::named(Some("guard")), reason: Some(text), base: None };
-    Ok(store.guard_notice(notice, flag, None, &change)?.audit_warning)
+    Ok(store.guard_notice(notice, flag, (None, None), &change)?.audit_warning)
 }
 
 /// Records that the guard died, unless that is recorded and none has returned since.

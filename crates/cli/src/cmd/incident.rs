@@ -310,7 +310,6 @@ struct Change {
 /// A record of the guard: an act or a notice.
 struct Notice {
     record: Record,
-    at: i64,
     misdated: bool,
 }
 
@@ -342,7 +341,7 @@ impl Trail {
                 continue;
             }
             if record.guard.is_some() || record.notice.is_some() {
-                notices.push(Notice { record: record.clone(), at, misdated: !fits });
+                notices.push(Notice { record: record.clone(), misdated: !fits });
             }
             if record.action != Action::Guard {
                 changes.push(Change { record, at, misdated: !fits });
@@ -355,8 +354,8 @@ impl Trail {
 impl Notice {
     /// The start of the harm in the notice, in microseconds since 1970.
     fn began(&self) -> Option<i64> {
-        let outage = self.record.notice == Some(NoticeKind::Outage);
-        self.record.guard.as_ref().map(|finding| finding.since).or(outage.then_some(self.at))
+        let since = || parse_rfc3339(self.record.since.as_deref()?.as_bytes());
+        self.record.guard.as_ref().map(|finding| finding.since).or_else(since)
     }
 
     fn text(&self) -> String {

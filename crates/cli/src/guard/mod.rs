@@ -384,10 +384,13 @@ impl Watcher {
         self.compared = compared.collect();
         for notice in decision.notices {
             let mut told = noticed(now, &notice);
-            if let Notice::Outage { since, .. } = notice {
-                told.text.push_str(&suspects(&store, &self.flags, since, now));
+            let mut since = None;
+            if let Notice::Outage { since: began, .. } = notice {
+                told.text.push_str(&suspects(&store, &self.flags, began, now));
+                since = Some(began);
             }
-            self.record(&store, kind(&notice), (told.flag.as_deref(), None), &told.text, problems);
+            let of = (told.flag.as_deref(), None, since);
+            self.record_since(&store, kind(&notice), of, &told.text, problems);
             events.push(told);
         }
         for (finding, held) in decision.held {
@@ -652,12 +655,24 @@ impl Watcher {
         text: &str,
         problems: &mut BTreeSet<String>,
     ) -> bool {
+        self.record_since(store, kind, (flag, finding, None), text, problems)
+    }
+
+    /// As [`record`](Self::record), with the beginning of the harm, in microseconds since 1970.
+    fn record_since(
+        &self,
+        store: &Store,
+        kind: NoticeKind,
+        (flag, finding, since): (Option<&str>, Option<&Finding>, Option<i64>),
+        text: &str,
+        problems: &mut BTreeSet<String>,
+    ) -> bool {
         if self.dry {
             return false;
         }
         let reason = Some(text.to_owned());
         let change = Change { actor: Actor::named(Some("guard")), reason, base: None };
-        match store.guard_notice(kind, flag, finding, &change) {
+        match store.guard_notice(kind, flag, (finding, since), &change) {
             Ok(recorded) => {
                 problems.extend(recorded.audit_warning);
                 true
@@ -1627,7 +1642,7 @@ mod tests {
         );
         let _worker = worker(&store, &memory);
         for flag in ["checkout", "portal", "search"] {
-            let _ = store.guard_notice(NoticeKind::Unable, Some(flag), None, &change()).unwrap();
+            let _ = store.guard_notice(NoticeKind::Unable, Some(flag), (None, None), &change()).unwrap();
         }
         store.kill("search", change()).unwrap();
         // Another guard was there when it was told.

@@ -390,9 +390,12 @@ fn an_outage_that_hits_both_cohorts_kills_nothing_nor_does_a_dry_run() {
     let trail = site.trail();
     let told: Vec<_> = trail.iter().map(|record| (&record["action"], &record["notice"])).collect();
     assert_eq!(told, [(&Value::from("guard"), &Value::from("outage"))]);
-    assert!(
-        trail[0]["reason"].as_str().unwrap().contains("nothing was turned off. Changed in the hour before: ")
-    );
+    let reason = trail[0]["reason"].as_str().unwrap();
+    assert!(reason.contains("nothing was turned off. Changed in the hour before: "), "{reason}");
+    // incident dated the beginning by the notice, seconds after it.
+    let incident = site.shop.run(["incident", "--memory", "memory", "--json"]).exits(0).json();
+    let began = incident["harm_began"].as_str().unwrap();
+    assert!(reason.contains(&format!(" since {began}, and ")), "{began}: {reason}");
     let dry = Daemon::start(&site, ["guard", "--dry-run"]);
     let mut said = Vec::new();
     site.play(30, harmful, |_| {

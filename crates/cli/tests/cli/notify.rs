@@ -170,7 +170,7 @@ fn an_event_says_how_urgent_it_is_and_to_which_incident_it_belongs() {
         (NoticeKind::Helped, Some("search")),
         (NoticeKind::OutageOver, None),
     ] {
-        let _ = store.guard_notice(kind, flag, None, &change).unwrap();
+        let _ = store.guard_notice(kind, flag, (None, None), &change).unwrap();
     }
     shop.run(["notify"]).exits(0);
     let events = |got: &Mutex<Vec<Got>>| -> Vec<Value> {
