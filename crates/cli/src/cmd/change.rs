@@ -269,7 +269,7 @@ pub fn differences(differences: &[Difference], output: &mut Output) {
     let mut kept: Option<&Option<String>> = None;
     for difference in differences.iter().take(FIELDS) {
         let (field, whole) = field(difference);
-        let state = difference.flag.is_some() && (field == "state" || field.starts_with("state."));
+        let state = is_state(difference);
         if state && kept.replace(&difference.flag) == Some(&difference.flag) {
             continue;
         }
@@ -322,6 +322,11 @@ pub fn field(difference: &Difference) -> (String, bool) {
     }
 }
 
+/// True for what the store keeps with a flag, such as how far its plan is.
+pub fn is_state(difference: &Difference) -> bool {
+    difference.flag.is_some() && difference.pointer.split('/').nth(3) == Some("state")
+}
+
 /// Both values, as in `10 → 50`; for lists, companies added and removed.
 pub fn values(difference: &Difference) -> String {
     if let Some(list) = &difference.list {
@@ -336,10 +341,21 @@ pub fn values(difference: &Difference) -> String {
         let removed = (list.removed > 0).then(|| side("removed", list.removed, &list.first_removed));
         return added.into_iter().chain(removed).collect::<Vec<_>>().join("; ");
     }
-    let side = |value: &Option<Value>| {
-        value.as_ref().map_or("nothing".to_owned(), |value| display::short(value, 60))
+    let side = |value: &Option<Value>| match value {
+        None => "nothing".to_owned(),
+        Some(value) => stages(difference, value).unwrap_or_else(|| display::short(value, 60)),
     };
     format!("{} → {}", side(&difference.before), side(&difference.after))
+}
+
+/// A plan's stages, or the plan, as in `3 stages`.
+fn stages(difference: &Difference, value: &Value) -> Option<String> {
+    let stages = match difference.pointer.splitn(4, '/').nth(3)? {
+        "plan" => value.get("stages")?,
+        "plan/stages" => value,
+        _ => return None,
+    };
+    Some(display::counted(stages.as_array()?.len() as u64, "stage"))
 }
 
 /// The flags in the differences of a change that was made or would be.

@@ -43,7 +43,7 @@ pub fn run(arguments: &Arguments, command: &History, output: &mut Output) -> Out
 }
 
 /// Numbers of the records whose dates do not fit their order.
-fn wrong_clocks(entries: &[HistoryEntry]) -> BTreeSet<u64> {
+pub fn wrong_clocks(entries: &[HistoryEntry]) -> BTreeSet<u64> {
     let dated = |entry: &HistoryEntry| Some((entry.seq?, parse_rfc3339(entry.at.as_ref()?.as_bytes())?));
     let (numbers, times): (Vec<u64>, Vec<i64>) = entries.iter().filter_map(dated).unzip();
     let ordered = answer_history::in_order(&times, flagstone::time::now());
@@ -88,7 +88,7 @@ fn fields(entry: &HistoryEntry) -> String {
     let first = entry
         .first_difference
         .as_ref()
-        .filter(|_| entry.flag.is_some())
+        .filter(|first| entry.flag.is_some() && !change::is_state(first))
         .map(|first| (change::field(first), first));
     match (entry.differences, first) {
         (0, _) => String::new(),

@@ -1,7 +1,8 @@
 //! `incident`: one page for the person on call: failures, flags that are off, the guard's notices, and the changes before it began.
 
-use super::change::values;
+use super::change::{is_state, values};
 use super::history::{ALREADY, WRONG_CLOCK, second};
+use super::stop::{also_off, also_off_text};
 use crate::args::{Arguments, Incident};
 use crate::counters::quietly;
 use crate::guard::GuardReport;
@@ -11,9 +12,9 @@ use crate::{display, store_view};
 use flagstone::answer_history;
 use flagstone::audit::{Action, Actor, Difference, Outcome, Record};
 use flagstone::definition::Definitions;
-use flagstone::guard::NoticeKind;
+use flagstone::guard::{KeptOutage, NoticeKind};
 use flagstone::publish::{Store, dependents_text};
-use flagstone::telemetry::{Cohort, Counts};
+use flagstone::telemetry::{Cohort, Counts, duration};
 use flagstone::time::parse_rfc3339;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
@@ -32,13 +33,16 @@ const COUNTED_FOR: Duration = Duration::from_secs(1);
 
 pub fn run(arguments: &Arguments, command: &Incident, output: &mut Output) -> Ran {
     let store = store_view::store(arguments)?;
-    let (rates, uncounted) = match Rates::measure(&store, command) {
+    let now = flagstone::time::now();
+    let guard = GuardReport::of(&store, now);
+    // It may be older than the time shown, or than the notices shown.
+    let outage = guard.memory.as_ref().and_then(|memory| memory.outage.as_ref());
+    let (rates, uncounted) = match Rates::measure(&store, command, outage) {
         Ok(rates) => (Some(rates), None),
         Err(failure) => (None, Some(failure.text().to_owned())),
     };
     let now = flagstone::time::now();
     let since = command.since.unwrap_or(now - 3_600_000_000);
-    let guard = GuardReport::of(&store, now);
     let switches = Switches::of(&store);
     let status = store.status().map_err(Failure::asking)?;
     let held = held(&store);
@@ -63,11 +67,12 @@ pub fn run(arguments: &Arguments, command: &Incident, output: &mut Output) -> Ra
     };
     say("guard", state, output);
     let text = match &rates {
-        Some(rates) => rates.text(output),
+        Some(rates) => rates.text(outage.is_some(), output),
         None => output.paint(WARN, display::plain(uncounted.as_deref().unwrap_or_default())),
     };
     say("requests", text, output);
     let stop = switches.as_ref().and_then(Switches::stop);
+    let also_off = also_off(&store);
     match (&stop, status.killed.is_empty()) {
         (None, true) if status.kills_unknown.is_none() => {
             say("off", "nothing is killed or stopped".to_owned(), output);
@@ -79,6 +84,9 @@ pub fn run(arguments: &Arguments, command: &Incident, output: &mut Output) -> Ra
             if let Some(stop) = &stop {
                 let text = format!("{} {}; `{RESUME}`", output.paint(BAD, "everything"), stop.text());
                 say("off", text, output);
+            }
+            if let Some(text) = also_off_text(&also_off) {
+                say("", output.paint(BAD, text), output);
             }
             for killed in &status.killed {
                 let kill = switches.as_ref().and_then(|switches| switches.kill(&killed.flag));
@@ -97,8 +105,6 @@ pub fn run(arguments: &Arguments, command: &Incident, output: &mut Output) -> Ra
     for (flag, why) in held.iter().take(MAX_SHOWN_FLAGS) {
         say("held", format!("the plan of {}: {}", display::plain(flag), display::plain(why)), output);
     }
-    // It may be older than the time shown, or than the notices shown.
-    let outage = guard.memory.as_ref().and_then(|memory| memory.outage.as_ref());
     if let Some(outage) = outage {
         let text = format!(
             "of all requests since {}, and not over by {}",
@@ -147,7 +153,11 @@ pub fn run(arguments: &Arguments, command: &Incident, output: &mut Output) -> Ra
         "guard": { "state": guard.state, "since": guard.since.map(display::at), "problem": guard.problem },
         "requests": rates.as_ref().map(Rates::json),
         "telemetry_error": uncounted,
-        "stop": stop.as_ref().map(Switch::json),
+        "stop": stop.as_ref().map(|stop| {
+            let mut told = stop.json();
+            told["dependents"] = json!(also_off);
+            told
+        }),
         "killed": status.killed.iter().map(|killed| json!({
             "flag": killed.flag,
             "dependents": killed.dependents,
@@ -225,6 +235,8 @@ struct Rates {
     all: (u64, u64),
     /// Each flag that fails more often when on: requests and errors on, then off.
     flags: Vec<(String, [u64; 4])>,
+    /// In an outage of slow requests: the length that those exceed, in microseconds, and their number.
+    slow: Option<(u64, u64)>,
 }
 
 /// True if requests fail more often where the flag is on, given requests and errors. Without requests that have it off there is nothing
@@ -235,7 +247,7 @@ fn fails_more(on: (u64, u64), off: (u64, u64)) -> bool {
 }
 
 impl Rates {
-    fn measure(store: &Store, command: &Incident) -> Result<Rates, Failure> {
+    fn measure(store: &Store, command: &Incident, outage: Option<&KeptOutage>) -> Result<Rates, Failure> {
         let before = quietly(store, &command.memory.memory)?;
         std::thread::sleep(COUNTED_FOR);
         let after = quietly(store, &command.memory.memory)?;
@@ -261,21 +273,30 @@ impl Rates {
             }
         }
         flags.sort_by_key(|(_, [requests, errors, ..])| std::cmp::Reverse(errors * 10_000 / requests));
-        Ok(Rates { all: since(&after.total(), &before.total()), flags })
+        let (after, before) = (after.total(), before.total());
+        let slow = outage.and_then(|outage| outage.slow).map(|bucket| {
+            let above = |cohort: &Cohort| duration::above(&cohort.durations, bucket);
+            (duration::upper(bucket), above(&after).saturating_sub(above(&before)))
+        });
+        Ok(Rates { all: since(&after, &before), flags, slow })
     }
 
-    fn text(&self, output: &Output) -> String {
+    fn text(&self, in_outage: bool, output: &Output) -> String {
         let percent = |errors: u64, requests: u64| errors as f64 / requests.max(1) as f64 * 100.0;
         let (requests, errors) = self.all;
         if requests == 0 {
             return output.paint(WARN, "none ended in the last second");
         }
-        let all = format!("{:.1} % of {requests} failed in the last second", percent(errors, requests));
+        let slow = self.slow.map_or_else(String::new, |(limit, slow)| {
+            let length = display::thousands(limit.div_ceil(1_000));
+            format!(", {:.1} % took longer than {length} ms", percent(slow.min(requests), requests))
+        });
+        let all = format!("{:.1} % of {requests} failed in the last second{slow}", percent(errors, requests));
         let flags = self.flags.iter().take(MAX_SHOWN_FLAGS).map(|(flag, [on, failed, off, of_off])| {
             let (failed, of_off) = (percent(*failed, *on), percent(*of_off, *off));
             format!("; {}: {failed:.1} % on, {of_off:.1} % off", display::plain(flag))
         });
-        let style = if percent(errors, requests) > 5.0 { BAD } else { GOOD };
+        let style = if in_outage || percent(errors, requests) > 5.0 { BAD } else { GOOD };
         output.paint(style, format!("{all}{}", flags.collect::<String>()))
     }
 
@@ -288,6 +309,7 @@ impl Rates {
             "seconds": COUNTED_FOR.as_secs(),
             "requests": self.all.0,
             "errors": self.all.1,
+            "slow": self.slow.map(|(limit, slow)| json!({ "longer_than_ms": limit.div_ceil(1_000), "requests": slow })),
             "flags": flags.collect::<Vec<_>>(),
         })
     }
@@ -398,9 +420,11 @@ impl Change {
             (None, false) => String::new(),
         };
         let all = record.differences.len() as u64 + record.more_differences;
-        let fields = match record.differences.as_slice() {
-            [] => String::new(),
-            [first, ..] => {
+        let shown = record.differences.iter().find(|difference| !is_state(difference));
+        let fields = match shown {
+            None if all == 0 => String::new(),
+            None => format!(", {}", display::counted(all, "field")),
+            Some(first) => {
                 let field = first.pointer.rsplit('/').next().unwrap_or("");
                 let of = first.flag.as_deref().filter(|flag| record.flag.as_deref() != Some(*flag));
                 let is_whole = first.pointer.split('/').count() == 3;
@@ -479,10 +503,7 @@ impl Change {
 
     /// The former percentage, if no other field that affects answers was changed.
     fn former_percentage(&self) -> Option<String> {
-        let of_state = |difference: &&Difference| {
-            difference.pointer.split('/').nth(3).is_some_and(|field| field == "state")
-        };
-        let mut others = self.record.differences.iter().filter(|difference| !of_state(difference));
+        let mut others = self.record.differences.iter().filter(|difference| !is_state(difference));
         let (first, none) = (others.next()?, others.next().is_none());
         let is_percentage = first.pointer.ends_with("/rollout/percentage") && none;
         first.before.as_ref().filter(|_| is_percentage)?.as_f64().map(|before| before.to_string())

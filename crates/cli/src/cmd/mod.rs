@@ -44,7 +44,7 @@ mod status;
 mod stop;
 mod watch;
 
-pub use history::second;
+pub use history::{WRONG_CLOCK, second, wrong_clocks};
 
 use crate::args::{Arguments, Command, Guard};
 use crate::output::{Outcome, Output};

@@ -1,11 +1,12 @@
 //! `status`: prints what the store serves, and whether a worker would accept it.
 
 use super::history;
+use super::stop::{also_off, also_off_text};
 use crate::args::Arguments;
 use crate::counters;
 use crate::guard::GuardReport;
 use crate::output::{BAD, BOLD, Exit, Failure, GOOD, Outcome, Output, WARN};
-use crate::switches::Switch;
+use crate::switches::{Switch, Switches};
 use crate::{display, identity, store_view};
 use flagstone::audit::Actor;
 use flagstone::publish::{HistoryEntry, StoreStatus, dependents_text};
@@ -52,17 +53,23 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         say("trouble", display::plain(trouble).into_owned());
     }
     let bad = |text: String, output: &Output| output.paint(BAD, text);
-    let stop = status.stopped.as_deref().map(|since| Switch::stop(since, &history));
+    let last_change = history.last().cloned();
+    let switches = Switches::new(status.clone(), history);
+    let stop = switches.stop();
+    let also_off = also_off(&store);
     let stopped = match &stop {
         None => "no".to_owned(),
         Some(stop) => bad(format!("yes, {}", stop.text()), output),
     };
     output.line(format!("  {:<12} {stopped}", "stopped"));
+    if let Some(text) = also_off_text(&also_off) {
+        output.line(format!("  {:<12} {}", "", bad(text, output)));
+    }
     if status.killed.is_empty() {
         output.line(format!("  {:<12} none", "killed"));
     }
     for (number, killed) in status.killed.iter().enumerate() {
-        let text = Switch::kill(&killed.since, &killed.flag, &history).text();
+        let text = switches.kill(&killed.flag).map_or_else(String::new, |kill| kill.text());
         let flag = display::plain(&killed.flag).into_owned();
         let name = if number == 0 { "killed" } else { "" };
         output.line(format!("  {name:<12} {}{}, {text}", bad(flag, output), killed.unpublished()));
@@ -100,7 +107,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         let style = if guard.problem.is_some() { WARN } else { GOOD };
         output.line(format!("  {:<12} {}", "guard", output.paint(style, display::plain(&summary))));
     }
-    let last = match (history.last(), &untold) {
+    let last = match (&last_change, &untold) {
         (Some(entry), _) => line(entry),
         (None, Some(error)) => output.paint(WARN, display::plain(error)),
         (None, None) => output.paint(WARN, "empty"),
@@ -121,11 +128,12 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
             "since": killed.since,
             "known": killed.known,
             "dependents": killed.dependents,
-            "reason": Switch::kill(&killed.since, &killed.flag, &history).reason(),
+            "reason": switches.kill(&killed.flag).as_ref().and_then(Switch::reason),
         })).collect::<Vec<Value>>(),
         "stopped": status.stopped.as_deref().zip(stop).map(|(since, stop)| json!({
             "since": since,
             "reason": stop.reason(),
+            "dependents": also_off,
         })),
         "conflicts": conflicts,
         "permissions": status.warning,
@@ -133,7 +141,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
         "emergency_error": frozen,
         "shut_out": shut_out,
         "guard": { "state": guard.state, "since": guard.since.map(display::at), "problem": guard.problem },
-        "last_change": history.last(),
+        "last_change": last_change,
         "audit_error": untold,
     }));
     Ok(if trouble.is_none() { Exit::Yes } else { Exit::No })

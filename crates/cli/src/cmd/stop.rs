@@ -27,11 +27,8 @@ pub fn stop(arguments: &Arguments, command: &StopAll, output: &mut Output) -> Ou
         ),
         false => "everything was stopped already; nothing was changed".to_owned(),
     });
-    let off = View::of(&begun.store).side().map(|side| kept_but_off(&side, flagstone::time::now()));
-    if let Some(flags) = off.filter(|flags| !flags.is_empty()) {
-        let named = display::some(flags.iter(), NAMED);
-        let text = "off as well, although their emergency is \"keep\", since they require stopped flags";
-        output.line(output.paint(BAD, format!("{text}: {named}")));
+    if let Some(text) = also_off_text(&also_off(&begun.store)) {
+        output.line(output.paint(BAD, text));
     }
     print_switch(&begun, &command.reach, (None, result, unreached), json!({}), output)
 }
@@ -109,13 +106,26 @@ fn stopped_by(side: &Side, now: i64) -> (Vec<String>, Vec<String>) {
     (full, partly)
 }
 
-/// The flags that a stop leaves on, and that are off with a flag that they require.
-fn kept_but_off(side: &Side, now: i64) -> Vec<String> {
-    let Side { snapshot, switches } = *side;
+/// The flags that the stop leaves on, and that are off with a flag that they require; empty while nothing is stopped.
+pub fn also_off(store: &Store) -> Vec<String> {
+    let (view, now) = (View::of(store), flagstone::time::now());
+    let Some(Side { snapshot, switches }) = view.side().filter(|side| side.switches.stopped()) else {
+        return Vec::new();
+    };
     let off = |flag: &FlagId| {
         snapshot.renamed_to(*flag).is_none() && blocker(snapshot, switches, *flag, now).is_some()
     };
-    snapshot.flag_ids().filter(off).map(|flag| display::plain(snapshot.flag_key(flag)).into_owned()).collect()
+    snapshot.flag_ids().filter(off).map(|flag| snapshot.flag_key(flag).to_owned()).collect()
+}
+
+/// A sentence on the flags that are [`also_off`]; none if there are none.
+pub fn also_off_text(flags: &[String]) -> Option<String> {
+    let named = display::some(flags.iter().map(|flag| display::plain(flag)), NAMED);
+    (!flags.is_empty()).then(|| {
+        format!(
+            "off as well, although their emergency is \"keep\", since they require stopped flags: {named}"
+        )
+    })
 }
 
 pub fn resume(arguments: &Arguments, command: &ResumeAll, output: &mut Output) -> Outcome {

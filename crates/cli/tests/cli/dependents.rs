@@ -110,3 +110,17 @@ fn stop_all_names_the_flags_to_be_kept_that_are_off_with_others() {
     assert!(stopped.out.contains(text), "{}", stopped.out);
     assert_eq!(blockers(&shop), [json!(["panel", "engine"])]);
 }
+
+// status and incident said that everything is stopped but flags to be kept, of which one was off.
+#[test]
+fn status_and_incident_name_the_flags_to_be_kept_that_are_off_with_stopped_ones() {
+    let shop = shop();
+    let text = "off as well, although their emergency is \"keep\", since they require stopped flags: panel";
+    assert!(!shop.run(["status"]).out.contains("off as well"));
+    shop.run(["stop-all", "--yes", "--reason", "fire"]).exits(0);
+    for asked in ["status", "incident"] {
+        assert!(shop.run([asked]).exits(0).out.contains(text), "{asked}");
+    }
+    assert_eq!(shop.run(["status", "--json"]).json()["stopped"]["dependents"], json!(["panel"]));
+    assert_eq!(shop.run(["incident", "--json"]).json()["stop"]["dependents"], json!(["panel"]));
+}

@@ -538,3 +538,26 @@ fn a_plan_waits_for_enough_requests_for_as_long_as_its_soak_again_where_a_guard_
     assert!(why.contains("the guard waits: ") && why.contains("requests were seen"), "{why}");
     assert_eq!(tick(&site, 150)["step"], "enter", "not for ever");
 }
+
+// "0.0 % of 500 failed in the last second", in green, in an outage of slow requests.
+#[test]
+fn an_incident_in_an_outage_of_slow_requests_counts_the_slow_ones() {
+    let mut site = Site::new(FLAGS);
+    let store = flagstone::publish::Store::open(&site.shop.directory.join("store")).unwrap();
+    let lock = store.guarding().unwrap().expect("no other guard");
+    let all = serde_json::json!({ "requests": 100, "hits": 90 });
+    let outage = serde_json::json!({ "since": now(), "until": now(), "slow": 32, "all": all });
+    let memory = serde_json::json!({ "at": now(), "began": now(), "flags": {}, "outage": outage });
+    lock.keep(&serde_json::from_value(memory).unwrap()).unwrap();
+    let mut told = |arguments: &[&str]| {
+        let mut command = site.shop.command(["incident", "--memory", "memory"]);
+        let child = command.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        site.play(2, healthy, |_| false);
+        crate::shop::ran(child.wait_with_output().unwrap()).exits(0)
+    };
+    let requests = told(&["--json"]).json()["requests"].clone();
+    assert_eq!((&requests["errors"], &requests["slow"]["longer_than_ms"]), (&0.into(), &2.into()));
+    assert_eq!(requests["slow"]["requests"], requests["requests"]);
+    let page = told(&[]).out;
+    assert!(page.contains(" failed in the last second, 100.0 % took longer than 2 ms\n"), "{page}");
+}

@@ -500,3 +500,24 @@ fn an_advance_that_came_second_says_which_stage_to_name() {
     let again = ["plan", "advance", "customer_portal", "--stage=2", "--reason", "it's fine"];
     assert!(shop.run(again).exits(0).out.contains("has entered stage 2 already"));
 }
+
+// History, status and incident printed what the store keeps with a plan as JSON: `state.plan.held nothing → {"at":1796083322832560,…`.
+#[test]
+fn no_line_of_a_plan_is_json() {
+    let shop = planned();
+    shop.run(["plan", "start", "customer_portal"]).exits(0);
+    shop.run(["plan", "hold", "customer_portal", "--reason", "x"]).exits(0);
+    let asked = || ["history", "status", "incident"].map(|asked| shop.run([asked]).exits(0).out).concat();
+    let lines = asked();
+    assert!(
+        lines.contains("plan hold customer_portal, stage 1, publish 3") && !lines.contains("{\""),
+        "{lines}"
+    );
+    shop.write("flags.json", PLANNED.replace("\"search\": true", PLAN_OF_SEARCH));
+    let ran = shop.run(["publish", "flags.json"]).exits(0);
+    assert!(ran.out.contains("    plan  nothing → 1 stage\n"), "{}", ran.out);
+    let lines = asked();
+    assert!(lines.contains("search.plan nothing → 1 stage") && !lines.contains("{\""), "{lines}");
+}
+
+const PLAN_OF_SEARCH: &str = r#""search": { "enabled": true, "rollout": { "percentage": 0 }, "plan": { "stages": [{ "percentage": 100 }] } }"#;
