@@ -586,7 +586,7 @@ fn a_kill_that_is_interrupted_says_what_is_done_and_what_is_not() {
         assert!(err.ends_with(said), "{err}");
         shop.run(["revive", "search"]).exits(0);
     }
-    let wait = "touch waits; while [ ! -e go ]; do sleep 0.05; done";
+    let wait = "touch waits; while [ -e waits ] && [ ! -e go ]; do sleep 0.05; done";
     machine(&shop, "web-2", wait);
     let kill = start(&shop, &["kill", "search"]);
     until(|| shop.directory.join("waits").exists());
