@@ -177,14 +177,26 @@ fn companies(editor: &mut Editor, path: &[String], was: &[CompanyId], is: &[Comp
 /// The RFC 7386 patch from `base` to `wanted`.
 fn patch(base: Option<&Value>, wanted: &Value) -> Json {
     let (Some(Value::Object(base)), Value::Object(wanted)) = (base, wanted) else { return wanted.into() };
-    let gone = base.keys().filter(|key| *key != "$comment" && !wanted.contains_key(*key));
-    let mut members: Vec<(String, Json)> = gone.map(|key| (key.clone(), Json::null())).collect();
+    let gone = base.iter().filter(|(key, _)| *key != "$comment" && !wanted.contains_key(*key));
+    let mut members: Vec<(String, Json)> = gone.map(|(key, was)| (key.clone(), removed(key, was))).collect();
     for (key, value) in wanted {
         if base.get(key) != Some(value) {
             members.push((key.clone(), patch(base.get(key), value)));
         }
     }
     Json::Object(members)
+}
+
+/// What removes a field of the document: a null, but of a list of denied companies, for which the definitions take an empty one alone.
+fn removed(key: &str, was: &Value) -> Json {
+    let denies = |list: &Value| list.as_array().is_some_and(|list| !list.is_empty());
+    match was {
+        Value::Object(was) if key == "companies" && was.get("deny").is_some_and(denies) => {
+            Json::Object(was.iter().map(|(key, was)| (key.clone(), removed(key, was))).collect())
+        }
+        was if key == "deny" && denies(was) => Json::List(Vec::new()),
+        _ => Json::null(),
+    }
 }
 
 fn added(flag: &Flag) -> Json {
