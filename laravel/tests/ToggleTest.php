@@ -366,7 +366,7 @@ final class ToggleTest extends TestCase
     {
         $folder = $this->application("FLAGSTONE_STORE=$this->store\n");
         \file_put_contents("$folder/readonly.php", '<?php $php = array_map(escapeshellarg(...), [PHP_BINARY, __DIR__ . "/artisan", "feature:stop-all", "--reason=x"]);
-            passthru("unshare --mount sh -ec \'mount --bind \"$0\" \"$0\"; mount -o remount,ro,bind \"$0\"; exec \"$@\"\' "
+            passthru("unshare --mount --propagation unchanged sh -ec \'mount --make-rprivate / 2>/dev/null || :; mount --bind \"$0\" \"$0\"; mount -o remount,ro,bind \"$0\"; exec \"$@\"\' "
                 . escapeshellarg(' . \var_export($this->store, true) . ') . " " . implode(" ", $php) . " <" . __DIR__ . "/typed 2>&1", $code); exit($code);');
         \file_put_contents("$folder/typed", "testing\n");
         self::assertSame(2, $this->toggle([], ['FLAGSTONE_STORE' => null], $folder, "$folder/readonly.php"), $this->printed);

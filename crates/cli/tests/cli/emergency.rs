@@ -493,7 +493,8 @@ fn a_publisher_without_its_lock_moves_no_head_that_somebody_else_moved() {
 
 /// Runs a command in a terminal, interrupts it at its question, and prints what it wrote.
 const INTERRUPTED: &str = r#"
-import os, pty, sys
+import os, pty, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 child, terminal = pty.fork()
 if child == 0:
     os.execv(sys.argv[1], sys.argv[1:])
@@ -507,7 +508,8 @@ while b'name: ' not in wrote:
     more = read()
     if not more: break
     wrote += more
-os.write(terminal, b'\x03')
+if b'name: ' in wrote:
+    os.write(terminal, b'\x03')
 while True:
     more = read()
     if not more: break
