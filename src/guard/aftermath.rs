@@ -163,7 +163,8 @@ impl Aftermath {
         (self.first, self.first_failed) = (None, None);
     }
 
-    /// Takes in the counters of all requests that asked the flag (those that fail or are slow, and those that failed), and of the controls. Returns the result once it is known.
+    /// Takes in the counters of all requests that asked the flag, by the harm of the act and by errors, and of the controls. Returns the
+    /// result once it is known.
     pub(super) fn observe(&mut self, now: i64, page: Rate, failed: Rate, controls: Rate) -> Option<Outcome> {
         let since = now - self.at;
         if since < FOLLOWED {
@@ -193,10 +194,7 @@ impl Aftermath {
             return Some(Outcome::CannotTell(Doubt::Gate));
         }
         // What fails at once is quick.
-        if self.slow.is_some()
-            && failed.share() >= (self.failed_before.share() * 2.0).min(0.97)
-            && nats(failed, self.failed_before, 1.2) >= DOUBTLESS
-        {
+        if self.slow.is_some() && is_worse(failed, self.failed_before) {
             return Some(Outcome::Worse);
         }
         let (_, page_then, controls_then) = self.looks.front()?;
@@ -230,8 +228,7 @@ impl Aftermath {
         if !self.is_enough(page) {
             return None;
         }
-        let worse = (was.share() * 2.0).min(0.97);
-        if page.share() >= worse && nats(page, was, 1.2) >= DOUBTLESS {
+        if is_worse(page, was) {
             return Some(Outcome::Worse);
         }
         if !self.fell(page) {
@@ -248,4 +245,9 @@ impl Aftermath {
             Outcome::CannotTell(Doubt::Late(since / 1_000_000))
         })
     }
+}
+
+/// True if beyond doubt twice as many fail as before, or nearly all.
+fn is_worse(now: Rate, was: Rate) -> bool {
+    now.share() >= (was.share() * 2.0).min(0.97) && nats(now, was, 1.2) >= DOUBTLESS
 }

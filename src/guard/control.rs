@@ -61,6 +61,13 @@ impl Rate {
         Rate { requests: cohort.requests, hits }
     }
 
+    /// The rate of a flag's requests, on and off.
+    pub(super) fn of_page(exposure: &Exposure, slow: Option<usize>) -> Rate {
+        let mut page = Rate::of(&exposure.on, slow);
+        page.add(Rate::of(&exposure.off, slow));
+        page
+    }
+
     /// The rate of all requests that did not ask the flag.
     pub(super) fn of_controls(total: &Cohort, exposure: &Exposure, slow: Option<usize>) -> Rate {
         let (all, on, off) =

@@ -81,7 +81,7 @@ impl TroubleMark {
     /// True if the requests that did not have the flag on are within their range, or half as badly off as all.
     pub(super) fn is_explained_by(&self, total: &Cohort, on: (&str, &Cohort), trouble: &Trouble) -> bool {
         let (all, on) = self.since(total, on, trouble);
-        all.since(on).share() <= trouble.limit.max(all.share() / 2.0)
+        are_well(all.since(on), all, trouble)
     }
 
     /// True if requests that did not have the flag on are in trouble too; none if too few of them ended to tell.
@@ -92,7 +92,8 @@ impl TroubleMark {
         trouble: &Trouble,
     ) -> Option<bool> {
         let (all, own) = self.since(total, on, trouble);
-        (all.since(own).requests >= MIN_OTHERS).then(|| !self.is_explained_by(total, on, trouble))
+        let others = all.since(own);
+        (others.requests >= MIN_OTHERS).then(|| !are_well(others, all, trouble))
     }
 
     /// All requests since the mark, and those that had the flag on.
@@ -103,4 +104,9 @@ impl TroubleMark {
         let on = self.on.get(flag).map(|before| since(on, before));
         (since(total, &self.total), on.unwrap_or_default())
     }
+}
+
+/// True if these of all requests are within their range, or half as badly off as all.
+fn are_well(others: Rate, all: Rate, trouble: &Trouble) -> bool {
+    others.share() <= trouble.limit.max(all.share() / 2.0)
 }

@@ -235,11 +235,7 @@ impl Outage {
             self.counted = None;
         }
         let now = match sample {
-            Some(Sample { reading, .. }) => {
-                let mut page = Rate::of(&reading.exposure.on, self.slow);
-                page.add(Rate::of(&reading.exposure.off, self.slow));
-                Some(page)
-            }
+            Some(Sample { reading, .. }) => Some(Rate::of_page(reading.exposure, self.slow)),
             None => total.map(|total| Rate::of(total, self.slow)),
         };
         if let (Some(now), Some(before)) = (now, self.counted) {
@@ -641,7 +637,7 @@ impl Guard {
         // No company got used to a stage that is minutes old.
         let young = sample.stage.is_some_and(|stage| is_suspected(now, stage, finding.since));
         let elsewhere = watched.is_slow_beside_controls()
-            && (1..=sample.policy.window / 2 * 3).contains(&(watched.elsewhere_until - now));
+            && (1..=elsewhere_for(sample.policy)).contains(&(watched.elsewhere_until - now));
         if elsewhere {
             finding.ground = Ground::Unconfirmed;
         }
@@ -749,12 +745,9 @@ impl Guard {
         let outcome = match sample {
             Some(sample) => {
                 let exposure = sample.reading.exposure;
-                let mut page = Rate::of(&exposure.on, after.slow);
-                page.add(Rate::of(&exposure.off, after.slow));
+                let [page, failed] = [after.slow, None].map(|slow| Rate::of_page(exposure, slow));
                 let controls =
                     total.map(|total| Rate::of_controls(total, exposure, after.slow)).unwrap_or_default();
-                let mut failed = Rate::of(&exposure.on, None);
-                failed.add(Rate::of(&exposure.off, None));
                 after.observe(now, page, failed, controls)
             }
             None => Some(Outcome::CannotTell(Doubt::NoTraffic)),
@@ -1041,6 +1034,12 @@ fn began(since: i64, settled: i64, before: Option<i64>) -> i64 {
     before.filter(|_| goes_on).map_or(since, |before| before.min(since))
 }
 
+/// Microseconds for which trouble elsewhere excuses a slow flag: a finding stands for the policy's window, and a step of it, after the harm
+/// is over.
+fn elsewhere_for(policy: &Policy) -> i64 {
+    policy.window / 2 * 3
+}
+
 fn hash(flag: &str) -> u64 {
     xxh3_64(flag.as_bytes())
 }
@@ -1159,11 +1158,11 @@ impl Watched {
     }
 
     /// Takes in whether requests without it are in trouble as well, if that can be told. What is down slows those pages most that call it
-    /// most. A finding stands for the policy's window, and a step of it, after the harm is over.
+    /// most.
     fn trouble_of_all(&mut self, now: i64, elsewhere: Option<bool>, policy: &Policy) {
         let until = match elsewhere {
             Some(false) => return,
-            Some(true) => now.saturating_add(policy.window / 2 * 3),
+            Some(true) => now.saturating_add(elsewhere_for(policy)),
             None => now.saturating_add(1),
         };
         self.elsewhere_until = self.elsewhere_until.max(until);

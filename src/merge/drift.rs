@@ -111,14 +111,16 @@ pub(super) fn unsaid_field(
     };
     let allow = list(FieldSet::ALLOW, &base.companies.allow, &running.companies.allow);
     let deny = list(FieldSet::DENY, &base.companies.deny, &running.companies.deny);
+    let name = match (allow, deny) {
+        (false, false) => return None,
+        (true, false) if file.written.has(FieldSet::DENY) => "companies.allow",
+        (false, true) if file.written.has(FieldSet::ALLOW) => "companies.deny",
+        _ => COMPANIES,
+    };
+    // Only here: comparing lists of a million companies takes long.
     let drift = one(key, field, running, file);
     Some(Drift {
-        field: match (allow, deny) {
-            (false, false) => return None,
-            (true, false) if file.written.has(FieldSet::DENY) => "companies.allow",
-            (false, true) if file.written.has(FieldSet::ALLOW) => "companies.deny",
-            _ => COMPANIES,
-        },
+        field: name,
         allow: drift.allow.filter(|_| allow),
         deny: drift.deny.filter(|_| deny),
         ..drift

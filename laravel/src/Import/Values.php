@@ -71,7 +71,7 @@ final class Values
     /** True for integers with another separator than a comma, for a range, and for a word that means many companies or none. */
     private static function isSeveral(string $item): bool
     {
-        return \preg_match('/^\d+(?:[^\p{L}\p{N}._-]+\d+)+$|^(?:all|any|none|everyone|everybody|nobody|true|false|yes|no|on|off)$/Diu', $item) === 1
+        return \preg_match('/^\d+(?:[^\p{L}\p{N}._-]+\d+)+$|^(?:all|any|everyone|everybody|nobody|yes|no|on|off)$/Diu', $item) === 1
             || \preg_match('/^([1-9]\d*)-([1-9]\d*)$/D', $item, $range) === 1 && $range[1] < $range[2];
     }
 

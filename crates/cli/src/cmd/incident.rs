@@ -72,7 +72,7 @@ pub fn run(arguments: &Arguments, command: &Incident, output: &mut Output) -> Ra
     };
     say("requests", text, output);
     let stop = switches.as_ref().and_then(Switches::stop);
-    let also_off = also_off(&store);
+    let also_off = stop.as_ref().map_or_else(Vec::new, |_| also_off(&store));
     match (&stop, status.killed.is_empty()) {
         (None, true) if status.kills_unknown.is_none() => {
             say("off", "nothing is killed or stopped".to_owned(), output);

@@ -56,7 +56,7 @@ pub fn run(arguments: &Arguments, output: &mut Output) -> Outcome {
     let last_change = history.last().cloned();
     let switches = Switches::new(status.clone(), history);
     let stop = switches.stop();
-    let also_off = also_off(&store);
+    let also_off = stop.as_ref().map_or_else(Vec::new, |_| also_off(&store));
     let stopped = match &stop {
         None => "no".to_owned(),
         Some(stop) => bad(format!("yes, {}", stop.text()), output),
